@@ -1,0 +1,25 @@
+{
+  "targets": [
+    {
+      "target_name": "vtepd",
+      "sources": [
+        "native/addon.cc",
+        "native/addon_host.cc",
+        "native/engine.cc",
+        "native/poll.cc",
+        "native/tun.cc",
+        "native/udp.cc",
+        "native/checksum.cc",
+        "native/offload.cc",
+        "native/netlink.cc",
+        "native/netns.cc"
+      ],
+      "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")"],
+      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "_GNU_SOURCE"],
+      "cflags": ["-Wall", "-Wextra", "-Werror", "-O3", "-fvisibility=hidden"],
+      "cflags_cc": ["-std=c++17", "-fno-exceptions", "-fno-rtti"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+      "ldflags": ["-static-libstdc++", "-static-libgcc"]
+    }
+  ]
+}

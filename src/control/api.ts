@@ -1,0 +1,95 @@
+// The shapes that cross the agent's socket, and what the agent offers behind it. docs/command-line.md describes the JSON.
+
+export interface NetworkStatus {
+  name: string
+  vni: number
+  device: 'tap' | 'tun'
+  interface: string
+  mac: string | null
+  mtu: number
+  security: 'plain'
+  address: string[]
+  /** Number of attachments. */
+  ports: number
+  fdbEntries: number
+  rxPackets: number
+  rxBytes: number
+  txPackets: number
+  txBytes: number
+  floodedPackets: number
+}
+
+export interface PeerStatus {
+  name: string
+  endpoint: string | null
+  security: 'plain'
+  publicKey: string | null
+  networks: string[]
+  mtu: number | null
+  lastHandshakeSeconds: number | null
+  rxBytes: number
+  txBytes: number
+  state: 'static'
+}
+
+export interface Undesired {
+  what: string
+  where: string
+  want: string
+  have: string
+  /** Seconds since the epoch. */
+  since: number
+}
+
+export interface Status {
+  schema: 1
+  node: string
+  version: string
+  pid: number
+  uptimeSeconds: number
+  ready: boolean
+  networks: NetworkStatus[]
+  peers: PeerStatus[]
+  drops: Record<string, number>
+  /** tso, uso, udpGso, udpGro: 'on', 'off', or 'off: <why>'. */
+  offloads: Record<string, string>
+  undesired: Undesired[]
+}
+
+export interface FdbEntry {
+  network: string
+  vni: number
+  mac: string
+  vtep: string
+  peer: string | null
+  port: string | null
+  origin: 'learned' | 'static' | 'control' | 'local'
+  ageSeconds: number
+}
+
+/** An answer that is not 200: `status` is HTTP's, `message` says where and how to mend it; `faults` lists all of a file. */
+export class ApiError extends Error {
+  readonly status: number
+  readonly faults: readonly string[]
+  constructor(status: number, message: string, faults: readonly string[] = []) {
+    super(message)
+    this.status = status
+    this.faults = faults
+  }
+}
+
+/** What stands behind the socket; the agent implements it. Rejects with ApiError for the caller's mistakes. */
+export interface AgentApi {
+  status(): Status
+  fdb(network?: string): Promise<FdbEntry[]>
+  fdbAdd(network: string, mac: string, vtep: string): Promise<void>
+  fdbDel(network: string, mac: string): Promise<void>
+  reload(): Promise<void>
+  /** Begins the end; resolves at once. */
+  stop(): void
+  /** Calls `sink` with pcap bytes (header first) until the returned function is called. network undefined: all. */
+  capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void
+  /** Prometheus text. */
+  metrics(): Promise<string>
+  ready(): boolean
+}
