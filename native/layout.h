@@ -1,6 +1,6 @@
-// The tray that native and TypeScript share: columns (struct of arrays) in one ArrayBuffer, and a slab of bytes.
-// src/batch.ts computes the same offsets; attach() compares both, so a change here without one there fails at start.
-// A column never moves; byte offsets in `off` count from the start of the slab.
+// The tray that native and TypeScript share: columns (struct of arrays) in one ArrayBuffer, and a slab of
+// bytes. src/batch.ts computes the same offsets; attach() compares both, so a change here without one there
+// fails at start. A column never moves; byte offsets in `off` count from the start of the slab.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +10,8 @@ namespace vtepd {
 constexpr uint32_t kHeadroom = 128;  // >= 16 WireGuard + 40 IPv6 + 8 UDP + 8 VXLAN + 14 Ethernet
 constexpr uint32_t kTailroom = 64;   // >= 15 padding + 16 tag
 constexpr uint32_t kAddrLen = 32;    // a sockaddr_in or sockaddr_in6, zero padded
+constexpr uint32_t kLocalLen =
+    16;  // our address that a datagram came to, IPv4 mapped into IPv6; zero: not told
 
 constexpr int32_t kNone = -1;
 
@@ -27,13 +29,15 @@ struct Columns {
   int32_t *link;      // device id (frames) or socket id (datagrams)
   uint32_t *sum;      // csum_start << 16 | csum_offset from off; 0: checksum complete
   int32_t *err;       // after send or deliver: 0 or -errno
-  uint16_t *segment;  // payload bytes per segment of a train; 0: a single packet. Received datagrams: the GRO size or 0
+  uint16_t *segment;  // payload bytes per segment of a train; 0: a single packet. Received datagrams: the GRO
+                      // size or 0
   uint16_t *header;   // bytes from off that every segment repeats
   uint16_t *l3;       // bytes from off to the IP header; 0: not IP
   uint16_t *port;     // which socket of the source port pool
   uint8_t *kind;      // kSingle, kTcp4, kTcp6, kUdp, or-ed with kEcn
   uint8_t *tos;       // outer TOS or traffic class, both ways
   uint8_t *addr;      // kAddrLen bytes a slot
+  uint8_t *local;     // kLocalLen bytes a slot
 };
 
 constexpr size_t kU32Columns = 6;
@@ -42,7 +46,7 @@ constexpr size_t kU8Columns = 2;
 
 /// Bytes that the columns of a batch of `slots` slots take; `slots` is a multiple of 8.
 constexpr size_t columns_size(size_t slots) {
-  return slots * (kU32Columns * 4 + kU16Columns * 2 + kU8Columns + kAddrLen);
+  return slots * (kU32Columns * 4 + kU16Columns * 2 + kU8Columns + kAddrLen + kLocalLen);
 }
 
 }  // namespace vtepd

@@ -6,6 +6,7 @@
 export const HEADROOM = 128
 export const TAILROOM = 64
 export const ADDR_LEN = 32
+export const LOCAL_LEN = 16
 
 /** Values of `kind`: virtio_net_hdr gso_type, or-ed with ECN when the first segment carries CWR. */
 export const SINGLE = 0
@@ -20,7 +21,7 @@ const U8_COLUMNS = 2
 
 /** Bytes of the columns of a batch of `slots` slots. */
 export function columnsSize(slots: number): number {
-  return slots * (U32_COLUMNS * 4 + U16_COLUMNS * 2 + U8_COLUMNS + ADDR_LEN)
+  return slots * (U32_COLUMNS * 4 + U16_COLUMNS * 2 + U8_COLUMNS + ADDR_LEN + LOCAL_LEN)
 }
 
 export class Batch {
@@ -40,6 +41,7 @@ export class Batch {
   readonly kind: Uint8Array
   readonly tos: Uint8Array
   readonly addr: Uint8Array
+  readonly local: Uint8Array
   count: number
 
   /** `slots` must be a multiple of 8; `bytes` is the slab, which batches may share. */
@@ -67,6 +69,7 @@ export class Batch {
     this.kind = new Uint8Array(columns, next(1), slots)
     this.tos = new Uint8Array(columns, next(1), slots)
     this.addr = new Uint8Array(columns, next(ADDR_LEN), slots * ADDR_LEN)
+    this.local = new Uint8Array(columns, next(LOCAL_LEN), slots * LOCAL_LEN)
     this.count = 0
   }
 }

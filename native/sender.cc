@@ -1,0 +1,399 @@
+#include "sender.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+namespace vtepd {
+
+namespace {
+
+constexpr uint32_t kMaxMessage = 65507;  // 65535 - 20 IPv4 - 8 UDP; IPv6 allows a little more
+constexpr uint32_t kRoundMessages = 256;
+constexpr uint32_t kRoundPieces = 1024;
+constexpr uint32_t kRoundIovecs = 4096;
+constexpr uint32_t kRoundHeaders = 256 * 1024;
+constexpr uint32_t kMaxPools = 64;
+constexpr uint32_t kCallMessages = 64;  // of one sendmmsg
+constexpr uint32_t kCallBytes =
+    256 * 1024;  // keeps what the checksum has just read in the second-level cache
+constexpr size_t kControl =
+    CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo));
+
+// Part of a message: one datagram, or consecutive segments of a train.
+struct Piece {
+  uint32_t slot;
+  uint32_t first;
+  uint32_t count;
+  int32_t next;
+};
+
+struct Message {
+  const Endpoint *to;
+  const uint8_t *addr;
+  int32_t head, tail;  // pieces
+  int32_t next;        // in its lane
+  uint32_t segments;
+  uint32_t bytes;
+  uint32_t size;  // of every segment but perhaps the last
+  uint8_t tos;
+  bool closed;
+};
+
+// The messages of one socket in this round.
+struct Lane {
+  uint32_t pool;
+  uint32_t port;
+  int32_t first, last;
+};
+
+}  // namespace
+
+struct Sender::Workspace {
+  Piece pieces[kRoundPieces];
+  Message messages[kRoundMessages];
+  Lane lanes[kRoundMessages];
+  int16_t lane_of[kMaxPools * kPoolPorts];
+  mmsghdr calls[kCallMessages];
+  iovec iovecs[kRoundIovecs];
+  alignas(cmsghdr) uint8_t control[kCallMessages][kControl];
+  uint8_t headers[kRoundHeaders];
+  uint32_t piece_count = 0;
+  uint32_t message_count = 0;
+  uint32_t lane_count = 0;
+  uint32_t iovec_count = 0;
+  uint32_t header_bytes = 0;
+  uint32_t lane = 0;          // being flushed
+  uint32_t built_iovecs = 0;  // of the current call
+  uint32_t built_headers = 0;
+};
+
+// What gather knows of a slot.
+struct Sender::Slot {
+  uint32_t index;
+  Shape shape;
+  uint32_t segments;
+  uint32_t size;       // of a full datagram
+  uint32_t last_size;  // of the last one
+  uint32_t lane_key;
+  const Pool *pool;
+  const Endpoint *to;
+  const uint8_t *addr;
+  uint8_t tos;
+};
+
+Sender::Sender() : w_(new Workspace) { memset(w_->lane_of, -1, sizeof w_->lane_of); }
+Sender::~Sender() = default;
+
+bool Sender::send(Batch &b, uint32_t count, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints,
+                  UdpStats &stats) {
+  count_ = count < b.slots ? count : b.slots;
+  cursor_ = segment_ = failed_ = 0;
+  w_->lane = w_->lane_count = 0;
+  return resume(b, pools, endpoints, stats);
+}
+
+bool Sender::resume(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints, UdpStats &stats) {
+  blocked_fd_ = -1;
+  if (w_->lane < w_->lane_count && !flush(b, pools, endpoints, stats)) return false;
+  while (cursor_ < count_) {
+    gather(b, pools, endpoints);
+    if (!flush(b, pools, endpoints, stats)) return false;
+  }
+  return true;
+}
+
+// Puts slots into messages until the batch ends or the round's workspace is full.
+void Sender::gather(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints) {
+  Workspace &w = *w_;
+  w.piece_count = w.message_count = w.lane_count = w.iovec_count = w.header_bytes = w.lane = 0;
+  for (; cursor_ < count_; cursor_++, segment_ = 0) {
+    uint32_t i = cursor_;
+    if (segment_ == 0) b.c.err[i] = 0;
+    if (b.c.len[i] == 0) continue;
+    int32_t peer = b.c.peer[i];
+    const Endpoint *to =
+        peer >= 0 && static_cast<size_t>(peer) < endpoints.size() ? &endpoints[peer] : nullptr;
+    const uint8_t *addr = to ? to->addr : b.c.addr + static_cast<size_t>(i) * kAddrLen;
+    int32_t pool = to ? to->pool : b.c.link[i];
+    if (!b.holds(i) || sockaddr_len(addr) == 0 || pool < 0 || static_cast<size_t>(pool) >= pools.size() ||
+        static_cast<uint32_t>(pool) >= kMaxPools || pools[pool].count == 0) {
+      fail_slot(b, i, -EDESTADDRREQ);
+      continue;
+    }
+    Slot s;
+    s.index = i;
+    s.pool = &pools[pool];
+    s.lane_key = static_cast<uint32_t>(pool) * kPoolPorts + b.c.port[i] % s.pool->count;
+    s.to = to;
+    s.addr = addr;
+    s.tos = b.c.tos[i];
+    s.shape = {b.c.l3[i],
+               static_cast<uint16_t>(b.c.sum[i] >> 16),
+               static_cast<uint16_t>(b.c.sum[i]),
+               b.c.header[i],
+               b.c.segment[i],
+               b.c.kind[i]};
+    uint32_t len = b.c.len[i];
+    if (s.shape.segment == 0) {
+      s.segments = 1;
+      s.size = s.last_size = len;
+    } else {
+      if (s.shape.header >= len) {
+        fail_slot(b, i, -EINVAL);
+        continue;
+      }
+      s.segments = segment_count(s.shape, len);
+      s.size = s.shape.header + s.shape.segment;
+      s.last_size = s.shape.header + segment_payload(s.shape, len, s.segments - 1);
+      if (s.segments == 1) s.size = s.last_size;
+    }
+    segment_ = add(s, segment_);
+    if (segment_ < s.segments) break;
+  }
+  for (uint32_t k = 0; k < w.lane_count; k++) {
+    w.lane_of[w.lanes[k].pool * kPoolPorts + w.lanes[k].port] = -1;
+  }
+}
+
+// Adds segments [from, …) of a slot to messages of its lane; returns the first one that found no room in this
+// round.
+uint32_t Sender::add(const Slot &s, uint32_t from) {
+  Workspace &w = *w_;
+  bool train = s.shape.segment != 0;
+  uint32_t max = s.pool->gso ? s.pool->max_segments : 1;
+  while (from < s.segments) {
+    uint32_t size = from + 1 == s.segments ? s.last_size : s.size;
+    int16_t lane = w.lane_of[s.lane_key];
+    Message *m = lane >= 0 ? &w.messages[w.lanes[lane].last] : nullptr;
+    bool fits = m && !m->closed && m->addr == s.addr && m->tos == s.tos && size <= m->size &&
+                m->segments < max && m->bytes + size <= kMaxMessage;
+    uint32_t full = s.last_size == s.size ? s.segments - from : s.segments - from - 1;
+    uint32_t n = 1;
+    if (full > 1) {
+      n = full;
+      if (fits && size < m->size) n = 1;
+      uint32_t room_segments = fits ? max - m->segments : max;
+      uint32_t room_bytes = (kMaxMessage - (fits ? m->bytes : 0)) / size;
+      if (n > room_segments) n = room_segments;
+      if (n > room_bytes) n = room_bytes;
+      if (n == 0) n = 1;
+    }
+    uint32_t iovecs = train ? 2 : 1;
+    uint32_t header = train ? (s.shape.header + 7u) & ~7u : 0;
+    if (w.piece_count == kRoundPieces || w.iovec_count + iovecs > kRoundIovecs ||
+        w.header_bytes + header > kRoundHeaders) {
+      return from;
+    }
+    uint32_t room_iovecs = (kRoundIovecs - w.iovec_count) / iovecs;
+    if (n > room_iovecs) n = room_iovecs;
+    if (header && n > (kRoundHeaders - w.header_bytes) / header)
+      n = (kRoundHeaders - w.header_bytes) / header;
+    if (!fits) {
+      if (w.message_count == kRoundMessages) return from;
+      uint32_t k = w.message_count++;
+      m = &w.messages[k];
+      *m = {s.to, s.addr, kNone, kNone, kNone, 0, 0, size, s.tos, false};
+      if (lane < 0) {
+        lane = static_cast<int16_t>(w.lane_count++);
+        w.lane_of[s.lane_key] = lane;
+        w.lanes[lane] = {s.lane_key / kPoolPorts, s.lane_key % kPoolPorts, static_cast<int32_t>(k),
+                         static_cast<int32_t>(k)};
+      } else {
+        w.messages[w.lanes[lane].last].next = static_cast<int32_t>(k);
+        w.lanes[lane].last = static_cast<int32_t>(k);
+      }
+    }
+    int32_t p = static_cast<int32_t>(w.piece_count++);
+    w.pieces[p] = {s.index, from, n, kNone};
+    if (m->tail == kNone) {
+      m->head = p;
+    } else {
+      w.pieces[m->tail].next = p;
+    }
+    m->tail = p;
+    m->segments += n;
+    m->bytes += n * size;
+    // A shorter datagram may only end a message (udp(7), UDP_SEGMENT).
+    if (size < m->size) m->closed = true;
+    w.iovec_count += n * iovecs;
+    w.header_bytes += n * header;
+    from += n;
+  }
+  return from;
+}
+
+// Sends the round, lane by lane; false when a socket is full.
+bool Sender::flush(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints, UdpStats &stats) {
+  Workspace &w = *w_;
+  for (; w.lane < w.lane_count; w.lane++) {
+    Lane &lane = w.lanes[w.lane];
+    int fd = pools[lane.pool].fds[lane.port];
+    bool retried = false;
+    while (lane.first != kNone) {
+      uint32_t n = 0;
+      uint32_t bytes = 0;
+      w.built_iovecs = w.built_headers = 0;
+      int32_t m = lane.first;
+      for (; m != kNone && n < kCallMessages && (n == 0 || bytes + w.messages[m].bytes <= kCallBytes); n++) {
+        build(b, static_cast<uint32_t>(m), n);
+        bytes += w.messages[m].bytes;
+        m = w.messages[m].next;
+      }
+      int sent = sendmmsg(fd, w.calls, n, MSG_DONTWAIT);
+      stats.sends++;
+      if (sent > 0) {
+        stats.messages += sent;
+        for (int k = 0; k < sent; k++) lane.first = w.messages[lane.first].next;
+        retried = false;
+        continue;
+      }
+      int error = errno;
+      if (error == EINTR) continue;
+      if (error == EAGAIN) {
+        blocked_fd_ = fd;
+        return false;
+      }
+      // An ICMP error that waits on the socket fails the next send, whoever it goes to: take it away and try
+      // again.
+      if (!retried && drain_errors(fd, endpoints, stats) > 0) {
+        retried = true;
+        continue;
+      }
+      uint32_t bad = static_cast<uint32_t>(lane.first);
+      lane.first = w.messages[bad].next;
+      retried = false;
+      if ((error == EIO || error == EINVAL) && w.messages[bad].segments > 1) {
+        pools[lane.pool].gso = false;
+        gso_broke_ = true;
+        send_singly(b, bad, fd, stats);
+      } else {
+        fail(b, bad, -error);
+      }
+    }
+  }
+  return true;
+}
+
+// Fills calls[at] with a message: iovecs, headers of train segments, control messages.
+void Sender::build(Batch &b, uint32_t message, uint32_t at) {
+  Workspace &w = *w_;
+  Message &m = w.messages[message];
+  uint32_t first = w.built_iovecs;
+  for (int32_t p = m.head; p != kNone; p = w.pieces[p].next) {
+    const Piece &piece = w.pieces[p];
+    uint32_t i = piece.slot;
+    uint8_t *data = b.bytes + b.c.off[i];
+    uint32_t len = b.c.len[i];
+    if (b.c.segment[i] == 0) {
+      w.iovecs[w.built_iovecs++] = {data, len};
+      continue;
+    }
+    Shape s = {b.c.l3[i],
+               static_cast<uint16_t>(b.c.sum[i] >> 16),
+               static_cast<uint16_t>(b.c.sum[i]),
+               b.c.header[i],
+               b.c.segment[i],
+               b.c.kind[i]};
+    for (uint32_t k = piece.first; k < piece.first + piece.count; k++) {
+      uint8_t *header = w.headers + w.built_headers;
+      write_segment_header(s, data, len, k, header);
+      w.built_headers += (s.header + 7u) & ~7u;
+      w.iovecs[w.built_iovecs++] = {header, s.header};
+      w.iovecs[w.built_iovecs++] = {data + s.header + static_cast<size_t>(k) * s.segment,
+                                    segment_payload(s, len, k)};
+    }
+  }
+  msghdr &h = w.calls[at].msg_hdr;
+  h = {};
+  h.msg_name = const_cast<uint8_t *>(m.addr);
+  h.msg_namelen = sockaddr_len(m.addr);
+  h.msg_iov = w.iovecs + first;
+  h.msg_iovlen = w.built_iovecs - first;
+  bool v6 = reinterpret_cast<const sockaddr *>(m.addr)->sa_family == AF_INET6;
+  uint8_t *control = w.control[at];
+  size_t used = 0;
+  auto put = [&](int level, int type, const void *value, size_t size) {
+    auto *c = reinterpret_cast<cmsghdr *>(control + used);
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(c), value, size);
+    used += CMSG_SPACE(size);
+  };
+  if (m.segments > 1) {
+    uint16_t size = static_cast<uint16_t>(m.size);
+    put(SOL_UDP, UDP_SEGMENT, &size, sizeof size);
+  }
+  if (m.tos) {
+    int tos = m.tos;
+    put(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);
+  }
+  static const uint8_t zero[kLocalLen] = {};
+  if (m.to && memcmp(m.to->local, zero, kLocalLen) != 0) {
+    if (v6) {
+      in6_pktinfo info{};
+      memcpy(&info.ipi6_addr, m.to->local, 16);
+      put(IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+    } else {
+      in_pktinfo info{};
+      memcpy(&info.ipi_spec_dst, m.to->local + 12, 4);
+      put(IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+    }
+  }
+  h.msg_control = used ? control : nullptr;
+  h.msg_controllen = used;
+}
+
+void Sender::fail_slot(Batch &b, uint32_t slot, int error) {
+  if (b.c.err[slot] == 0) failed_++;
+  b.c.err[slot] = error;
+}
+
+void Sender::fail(Batch &b, uint32_t message, int error) {
+  for (int32_t p = w_->messages[message].head; p != kNone; p = w_->pieces[p].next) {
+    fail_slot(b, w_->pieces[p].slot, error);
+  }
+}
+
+// The device below does not do UDP_SEGMENT: the segments of a refused message go out one by one. Rare, so it
+// may wait.
+void Sender::send_singly(Batch &b, uint32_t message, int fd, UdpStats &stats) {
+  Workspace &w = *w_;
+  Message whole = w.messages[message];
+  for (int32_t p = whole.head; p != kNone; p = w.pieces[p].next) {
+    const Piece piece = w.pieces[p];
+    for (uint32_t k = 0; k < piece.count; k++) {
+      Message one = whole;
+      Piece part = {piece.slot, piece.first + k, 1, kNone};
+      Piece kept = w.pieces[p];
+      w.pieces[p] = part;
+      one.head = one.tail = p;
+      one.segments = 1;
+      w.messages[message] = one;
+      w.built_iovecs = w.built_headers = 0;
+      build(b, message, 0);
+      w.pieces[p] = kept;
+      w.messages[message] = whole;
+      int put;
+      do {
+        put = sendmsg(fd, &w.calls[0].msg_hdr, MSG_DONTWAIT);
+        stats.sends++;
+        if (put < 0 && errno == EAGAIN) {
+          pollfd full = {fd, POLLOUT, 0};
+          poll(&full, 1, 100);
+        }
+      } while (put < 0 && (errno == EINTR || errno == EAGAIN));
+      if (put < 0) fail_slot(b, piece.slot, -errno);
+      if (put >= 0) stats.messages++;
+    }
+  }
+}
+
+}  // namespace vtepd

@@ -1,0 +1,48 @@
+// Sends a batch: trains are cut into equal datagrams by iovecs (the payload is not copied), equal-size
+// datagrams to one far end share a UDP_SEGMENT message, and every socket of the pool gets its messages by
+// sendmmsg. Invariant: datagrams that share a source port leave in slot order. Temperature: hot; allocates at
+// construction only.
+#pragma once
+#include "udp.h"
+
+namespace vtepd {
+
+class Sender {
+ public:
+  Sender();
+  ~Sender();
+
+  /// Sends slots [0, count) of b. err[i] becomes 0 or -errno. Returns true when done, false when a socket is
+  /// full: call `resume` once `blocked_fd` takes more, and leave the batch alone until then.
+  bool send(Batch &b, uint32_t count, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints,
+            UdpStats &stats);
+  bool resume(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints, UdpStats &stats);
+
+  /// Slots of the batch whose err is set.
+  uint32_t failed() const { return failed_; }
+  int blocked_fd() const { return blocked_fd_; }
+  /// A pool's UDP_SEGMENT was refused by the device below (EIO, EINVAL) and has been switched off.
+  bool gso_broke() const { return gso_broke_; }
+
+ private:
+  struct Workspace;
+  struct Slot;
+
+  void gather(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints);
+  uint32_t add(const Slot &s, uint32_t from);
+  bool flush(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints, UdpStats &stats);
+  void build(Batch &b, uint32_t message, uint32_t at);
+  void fail(Batch &b, uint32_t message, int error);
+  void fail_slot(Batch &b, uint32_t slot, int error);
+  void send_singly(Batch &b, uint32_t message, int fd, UdpStats &stats);
+
+  std::unique_ptr<Workspace> w_;
+  uint32_t count_ = 0;
+  uint32_t cursor_ = 0;   // next slot to gather
+  uint32_t segment_ = 0;  // first segment of the cursor's train that is not gathered yet
+  uint32_t failed_ = 0;
+  int blocked_fd_ = -1;
+  bool gso_broke_ = false;
+};
+
+}  // namespace vtepd
