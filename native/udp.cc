@@ -103,6 +103,7 @@ uint32_t drain_errors(int fd, std::vector<Endpoint> &endpoints, UdpStats &stats)
       return n;
     }
     n++;
+    stats.drained++;
     for (cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
       bool error = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
                    (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);

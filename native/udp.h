@@ -21,6 +21,7 @@ constexpr size_t kDatagramRoom = kHeadroom + 65536 + kTailroom;  // slab bytes o
 struct UdpStats {
   uint64_t overflows = 0;    // SO_RXQ_OVFL: dropped by the kernel because our buffer was full
   uint64_t icmp_errors = 0;  // taken from error queues
+  uint64_t drained = 0;      // entries taken from error queues, our own EMSGSIZE among them
   uint64_t receives = 0;     // system calls
   uint64_t sends = 0;        // system calls
   uint64_t messages = 0;     // UDP messages sent, a train in one message counts once

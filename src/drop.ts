@@ -31,6 +31,7 @@ const ROWS: readonly (readonly [string, string])[] = [
   ['split-horizon', 'would have gone back to where it came from'],
   ['udp-receive-overflow', 'the kernel dropped datagrams because our receive buffer was full'],
   ['device-gone', 'the device went away while the frame was on its way'],
+  ['static-mac', 'the source MAC is bound to another VTEP by a static FDB entry'],
 ]
 
 export const COUNT = ROWS.length
@@ -57,6 +58,7 @@ export const OWN_MAC = FIRST - 18
 export const SPLIT_HORIZON = FIRST - 19
 export const UDP_RECEIVE_OVERFLOW = FIRST - 20
 export const DEVICE_GONE = FIRST - 21
+export const STATIC_MAC = FIRST - 22
 
 /** Position of a drop code in a counter row: 0 .. COUNT-1. */
 export function row(code: number): number {

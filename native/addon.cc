@@ -1,0 +1,362 @@
+// The data path's N-API skin: argument checks and the export table; addon_host.cc has the cold calls. One
+// instance per environment, no globals, so the main thread and any number of workers load it side by side.
+#include <errno.h>
+#include <napi.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include <memory>
+#include <vector>
+
+#include "addon_host.h"
+#include "engine.h"
+#include "udp_open.h"
+
+namespace vtepd {
+
+namespace {
+
+Napi::Value fail(Napi::Env env, int negative_errno, const char *syscall) {
+  Napi::Error e = Napi::Error::New(env, std::string(syscall) + ": " + strerror(-negative_errno));
+  e.Set("errno", Napi::Number::New(env, negative_errno));
+  e.Set("code", Napi::String::New(env, strerrorname_np(-negative_errno)));
+  e.Set("syscall", Napi::String::New(env, syscall));
+  e.ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
+Napi::Value misuse(Napi::Env env, const char *what) {
+  Napi::TypeError::New(env, what).ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
+uint32_t u32(const Napi::CallbackInfo &info, size_t i) { return info[i].As<Napi::Number>().Uint32Value(); }
+
+// Copies a Uint8Array argument of exactly `size` bytes.
+bool copy_bytes(const Napi::Value &v, uint8_t *out, size_t size) {
+  if (!v.IsTypedArray() || v.As<Napi::TypedArray>().ByteLength() != size) return false;
+  memcpy(out, v.As<Napi::Uint8Array>().Data(), size);
+  return true;
+}
+
+bool is_number(const Napi::CallbackInfo &info, size_t from, size_t to) {
+  for (size_t i = from; i < to; i++) {
+    if (!info[i].IsNumber()) return false;
+  }
+  return true;
+}
+
+uint64_t thread_cpu() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+}  // namespace
+
+class EngineObject : public Napi::ObjectWrap<EngineObject> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Engine",
+                       {
+                           InstanceMethod<&EngineObject::attach>("attach"),
+                           InstanceMethod<&EngineObject::attach_stats>("attachStats"),
+                           InstanceMethod<&EngineObject::wake_fd>("wakeFd"),
+                           InstanceMethod<&EngineObject::set_device>("setDevice"),
+                           InstanceMethod<&EngineObject::clear_device>("clearDevice"),
+                           InstanceMethod<&EngineObject::set_socket>("setSocket"),
+                           InstanceMethod<&EngineObject::clear_socket>("clearSocket"),
+                           InstanceMethod<&EngineObject::set_pool>("setPool"),
+                           InstanceMethod<&EngineObject::clear_pool>("clearPool"),
+                           InstanceMethod<&EngineObject::set_endpoint>("setEndpoint"),
+                           InstanceMethod<&EngineObject::clear_endpoint>("clearEndpoint"),
+                           InstanceMethod<&EngineObject::watch>("watch"),
+                           InstanceMethod<&EngineObject::unwatch>("unwatch"),
+                           InstanceMethod<&EngineObject::wait>("wait"),
+                           InstanceMethod<&EngineObject::receive_devices>("receiveDevices"),
+                           InstanceMethod<&EngineObject::receive_sockets>("receiveSockets"),
+                           InstanceMethod<&EngineObject::send>("send"),
+                           InstanceMethod<&EngineObject::resume>("resume"),
+                           InstanceMethod<&EngineObject::deliver>("deliver"),
+                           InstanceMethod<&EngineObject::next_changed>("nextChanged"),
+                           InstanceMethod<&EngineObject::next_gone>("nextGone"),
+                           InstanceMethod<&EngineObject::profile>("profile"),
+                           InstanceMethod<&EngineObject::publish>("publish"),
+                       });
+  }
+
+  explicit EngineObject(const Napi::CallbackInfo &info)
+      : Napi::ObjectWrap<EngineObject>(info), engine_(new Engine) {
+    int e = engine_->open();
+    if (e < 0) fail(info.Env(), e, "epoll_create1");
+  }
+
+ private:
+  // Adds the CPU time of a native call to the profile.
+  class Timed {
+   public:
+    explicit Timed(EngineObject &o) : o_(o), start_(o.profile_ ? thread_cpu() : 0) {}
+    ~Timed() {
+      if (o_.profile_) o_.stats_data_[kStatNativeCpu] += static_cast<double>(thread_cpu() - start_);
+    }
+
+   private:
+    EngineObject &o_;
+    uint64_t start_;
+  };
+
+  Napi::Value attach(const Napi::CallbackInfo &info) {
+    Napi::Env env = info.Env();
+    if (!info[0].IsArrayBuffer() || !info[1].IsNumber() || !info[2].IsTypedArray()) {
+      return misuse(env, "attach(columns, slots, bytes)");
+    }
+    auto columns = info[0].As<Napi::ArrayBuffer>();
+    uint32_t slots = u32(info, 1);
+    auto bytes = info[2].As<Napi::Uint8Array>();
+    if (slots == 0 || slots % 8 != 0 || columns.ByteLength() != columns_size(slots)) {
+      return misuse(env, "attach: the columns are not laid out as native/layout.h says");
+    }
+    Attached a;
+    a.columns = Napi::Persistent(columns);
+    a.bytes = Napi::Persistent(bytes.ArrayBuffer());
+    a.batch.attach(static_cast<uint8_t *>(columns.Data()), slots, bytes.Data(), bytes.ByteLength());
+    batches_.push_back(std::move(a));
+    return Napi::Number::New(env, static_cast<double>(batches_.size() - 1));
+  }
+
+  Napi::Value attach_stats(const Napi::CallbackInfo &info) {
+    if (!info[0].IsTypedArray() ||
+        info[0].As<Napi::TypedArray>().ByteLength() < kStatCount * sizeof(double)) {
+      return misuse(info.Env(), "attachStats(Float64Array)");
+    }
+    auto stats = info[0].As<Napi::Float64Array>();
+    stats_ = Napi::Persistent(stats.As<Napi::Object>());
+    stats_data_ = stats.Data();
+    engine_->attach_stats(stats_data_);
+    return info.Env().Undefined();
+  }
+
+  Napi::Value wake_fd(const Napi::CallbackInfo &info) {
+    return Napi::Number::New(info.Env(), engine_->wake_fd());
+  }
+
+  Napi::Value set_device(const Napi::CallbackInfo &info) {
+    if (!is_number(info, 0, 2) || !info[5].IsNumber() || u32(info, 0) >= Engine::kMaxIds) {
+      return misuse(info.Env(), "setDevice(id, fd, ethernet, tcp, udp, mtu)");
+    }
+    Device d;
+    d.fd = info[1].As<Napi::Number>().Int32Value();
+    d.ethernet = info[2].ToBoolean();
+    d.tcp = info[3].ToBoolean();
+    d.udp = info[4].ToBoolean();
+    d.mtu = u32(info, 5);
+    return check(info.Env(), engine_->set_device(u32(info, 0), d), "epoll_ctl");
+  }
+
+  Napi::Value clear_device(const Napi::CallbackInfo &info) {
+    engine_->clear_device(u32(info, 0));
+    return info.Env().Undefined();
+  }
+
+  Napi::Value set_socket(const Napi::CallbackInfo &info) {
+    if (!is_number(info, 0, 2) || u32(info, 0) >= Engine::kMaxIds)
+      return misuse(info.Env(), "setSocket(id, fd)");
+    return check(info.Env(), engine_->set_socket(u32(info, 0), info[1].As<Napi::Number>().Int32Value()),
+                 "epoll_ctl");
+  }
+
+  Napi::Value clear_socket(const Napi::CallbackInfo &info) {
+    engine_->clear_socket(u32(info, 0));
+    return info.Env().Undefined();
+  }
+
+  Napi::Value set_pool(const Napi::CallbackInfo &info) {
+    if (!info[0].IsNumber() || !info[1].IsArray() || !info[3].IsNumber() || u32(info, 0) >= kPools) {
+      return misuse(info.Env(), "setPool(id, fds, gso, maxSegments)");
+    }
+    auto fds = info[1].As<Napi::Array>();
+    if (fds.Length() == 0 || fds.Length() > kPoolPorts) return misuse(info.Env(), "setPool: want 1..64 fds");
+    Pool p;
+    for (uint32_t i = 0; i < fds.Length(); i++) p.fds[i] = fds.Get(i).ToNumber().Int32Value();
+    p.count = fds.Length();
+    p.gso = info[2].ToBoolean();
+    p.max_segments = u32(info, 3);
+    return check(info.Env(), engine_->set_pool(u32(info, 0), p), "epoll_ctl");
+  }
+
+  Napi::Value clear_pool(const Napi::CallbackInfo &info) {
+    engine_->clear_pool(u32(info, 0));
+    return info.Env().Undefined();
+  }
+
+  Napi::Value set_endpoint(const Napi::CallbackInfo &info) {
+    Endpoint e;
+    if (!info[0].IsNumber() || !copy_bytes(info[1], e.addr, kAddrLen) ||
+        !copy_bytes(info[2], e.local, kLocalLen) || !info[3].IsNumber()) {
+      return misuse(info.Env(), "setEndpoint(id, address, local, pool)");
+    }
+    e.pool = info[3].As<Napi::Number>().Int32Value();
+    engine_->set_endpoint(u32(info, 0), e);
+    return info.Env().Undefined();
+  }
+
+  Napi::Value clear_endpoint(const Napi::CallbackInfo &info) {
+    engine_->clear_endpoint(u32(info, 0));
+    return info.Env().Undefined();
+  }
+
+  Napi::Value watch(const Napi::CallbackInfo &info) {
+    return check(info.Env(), engine_->watch(info[0].As<Napi::Number>().Int32Value()), "epoll_ctl");
+  }
+
+  Napi::Value unwatch(const Napi::CallbackInfo &info) {
+    engine_->unwatch(info[0].As<Napi::Number>().Int32Value());
+    return info.Env().Undefined();
+  }
+
+  Napi::Value wait(const Napi::CallbackInfo &info) {
+    Timed timed(*this);
+    return Napi::Number::New(info.Env(), engine_->wait(info[0].As<Napi::Number>().Int32Value()));
+  }
+
+  Napi::Value receive_devices(const Napi::CallbackInfo &info) {
+    Timed timed(*this);
+    Batch *b = batch(info);
+    return b ? Napi::Number::New(info.Env(), engine_->receive_devices(*b)) : info.Env().Undefined();
+  }
+
+  Napi::Value receive_sockets(const Napi::CallbackInfo &info) {
+    Timed timed(*this);
+    Batch *b = batch(info);
+    return b ? Napi::Number::New(info.Env(), engine_->receive_sockets(*b)) : info.Env().Undefined();
+  }
+
+  Napi::Value send(const Napi::CallbackInfo &info) {
+    Timed timed(*this);
+    Batch *b = batch(info);
+    return b ? Napi::Number::New(info.Env(), engine_->send(*b, u32(info, 1))) : info.Env().Undefined();
+  }
+
+  Napi::Value resume(const Napi::CallbackInfo &info) {
+    Timed timed(*this);
+    Batch *b = batch(info);
+    return b ? Napi::Number::New(info.Env(), engine_->resume(*b)) : info.Env().Undefined();
+  }
+
+  Napi::Value deliver(const Napi::CallbackInfo &info) {
+    Timed timed(*this);
+    Batch *b = batch(info);
+    return b ? Napi::Number::New(info.Env(), engine_->deliver(*b, u32(info, 1))) : info.Env().Undefined();
+  }
+
+  Napi::Value next_changed(const Napi::CallbackInfo &info) {
+    return Napi::Number::New(info.Env(), engine_->next_changed());
+  }
+
+  Napi::Value next_gone(const Napi::CallbackInfo &info) {
+    return Napi::Number::New(info.Env(), engine_->next_gone());
+  }
+
+  Napi::Value profile(const Napi::CallbackInfo &info) {
+    profile_ = info[0].ToBoolean() && stats_data_ != nullptr;
+    return info.Env().Undefined();
+  }
+
+  Napi::Value publish(const Napi::CallbackInfo &info) {
+    engine_->publish();
+    return info.Env().Undefined();
+  }
+
+  Batch *batch(const Napi::CallbackInfo &info) {
+    uint32_t id = u32(info, 0);
+    if (id < batches_.size()) return &batches_[id].batch;
+    misuse(info.Env(), "no such batch");
+    return nullptr;
+  }
+
+  static Napi::Value check(Napi::Env env, int result, const char *syscall) {
+    return result < 0 ? fail(env, result, syscall) : env.Undefined();
+  }
+
+  static constexpr uint32_t kPools = 64;
+
+  struct Attached {
+    Napi::Reference<Napi::ArrayBuffer> columns;
+    Napi::Reference<Napi::ArrayBuffer> bytes;
+    Batch batch;
+  };
+
+  std::unique_ptr<Engine> engine_;
+  std::vector<Attached> batches_;
+  Napi::ObjectReference stats_;
+  double *stats_data_ = nullptr;
+  bool profile_ = false;
+};
+
+namespace {
+
+Napi::Value udp_open_js(const Napi::CallbackInfo &info) {
+  uint8_t addr[kAddrLen];
+  if (!copy_bytes(info[0], addr, kAddrLen) || !is_number(info, 1, 3)) {
+    return misuse(info.Env(), "udpOpen(address, flags, bufferBytes)");
+  }
+  const char *step = "";
+  int fd = udp_open(addr, u32(info, 1), info[2].As<Napi::Number>().Int32Value(), &step);
+  return fd < 0 ? fail(info.Env(), fd, step) : Napi::Number::New(info.Env(), fd);
+}
+
+Napi::Value udp_has_gso_js(const Napi::CallbackInfo &info) {
+  return Napi::Boolean::New(info.Env(), udp_has_gso(info[0].As<Napi::Number>().Int32Value()));
+}
+
+Napi::Value path_mtu_js(const Napi::CallbackInfo &info) {
+  uint8_t addr[kAddrLen];
+  uint8_t from[kAddrLen] = {};
+  if (!copy_bytes(info[0], addr, kAddrLen) ||
+      (info[1].IsTypedArray() && !copy_bytes(info[1], from, kAddrLen))) {
+    return misuse(info.Env(), "pathMtu(address, from?)");
+  }
+  return Napi::Number::New(info.Env(), path_mtu(addr, from));
+}
+
+Napi::Value wake_js(const Napi::CallbackInfo &info) {
+  wake(info[0].As<Napi::Number>().Int32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value layout_js(const Napi::CallbackInfo &info) {
+  Napi::Object o = Napi::Object::New(info.Env());
+  auto put = [&o](const char *name, double value) { o.Set(name, value); };
+  put("headroom", kHeadroom);
+  put("tailroom", kTailroom);
+  put("addrLen", kAddrLen);
+  put("localLen", kLocalLen);
+  put("columns8", static_cast<double>(columns_size(8)));
+  put("frameRoom", kFrameRoom);
+  put("datagramRoom", kDatagramRoom);
+  put("messages", kMessages);
+  put("poolPorts", kPoolPorts);
+  put("stats", kStatCount);
+  put("maxSegments", udp_max_segments());
+  return o;
+}
+
+}  // namespace
+
+class Addon : public Napi::Addon<Addon> {
+ public:
+  Addon(Napi::Env env, Napi::Object exports) {
+    exports.Set("Engine", EngineObject::define(env));
+    exports.Set("udpOpen", Napi::Function::New(env, udp_open_js, "udpOpen"));
+    exports.Set("udpHasGso", Napi::Function::New(env, udp_has_gso_js, "udpHasGso"));
+    exports.Set("pathMtu", Napi::Function::New(env, path_mtu_js, "pathMtu"));
+    exports.Set("wake", Napi::Function::New(env, wake_js, "wake"));
+    exports.Set("layout", Napi::Function::New(env, layout_js, "layout"));
+    init_host(env, exports);
+  }
+};
+
+NODE_API_ADDON(Addon)
+
+}  // namespace vtepd

@@ -1,0 +1,31 @@
+// Opens UDP sockets. Cold. udp(7), ip(7), ipv6(7).
+#pragma once
+#include <cstdint>
+
+namespace vtepd {
+
+enum UdpFlags : uint32_t {
+  kUdpReceive = 1,  // hears: TOS, drops and (with kUdpGro) trains are told
+  kUdpMute = 2,     // hears nothing: a filter drops what comes; ICMP errors still reach its error queue
+  kUdpNoCheck = 4,  // IPv4: outgoing checksum 0; rules out UDP_SEGMENT
+  kUdpGro = 8,
+  kUdpPktinfo = 16,  // tells which of our addresses a datagram came to
+};
+
+/// Binds a socket to `addr` (sockaddr_in or sockaddr_in6, kAddrLen bytes). The outer packet is never
+/// fragmented (IP_MTU_DISCOVER = DO, RFC 7348 §4.3). Returns the fd or -errno; *step names the call that
+/// failed.
+int udp_open(const uint8_t *addr, uint32_t flags, int buffer, const char **step);
+
+/// Whether the kernel takes UDP_SEGMENT on this socket.
+bool udp_has_gso(int fd);
+
+/// Segments one UDP_SEGMENT message may have: 64 before Linux 6.9, 128 since; one less to stay on the safe
+/// side of both ways of counting.
+uint32_t udp_max_segments();
+
+/// The kernel's path MTU to `addr` (route MTU and ICMP included), or -errno. A socket is made for the
+/// question.
+int path_mtu(const uint8_t *addr, const uint8_t *from);
+
+}  // namespace vtepd

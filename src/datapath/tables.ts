@@ -1,0 +1,333 @@
+// The data thread's tables, and what control's orders do to them and to native. One owner: only the data thread's loop calls
+// this, between batches. Cold, but for the two callbacks that the walks use.
+import { type Counters, FDB_ENTRIES, MAX_VTEPS, VTEP_MTU } from '../counters.ts'
+import { NONE } from '../drop.ts'
+import { Fdb, STATIC, TICK } from '../overlay/fdb.ts'
+import { Network, Networks } from '../overlay/networks.ts'
+import { type Prefix, Routes } from '../overlay/routes.ts'
+import { Vteps } from '../overlay/vteps.ts'
+import type { Far, FdbRow, News, Order, Settings } from './mailbox.ts'
+
+/** What native does for the tables; host/addon's Engine has this shape. */
+export interface Native {
+  setDevice(id: number, fd: number, ethernet: boolean, tcp: boolean, udp: boolean, mtu: number): void
+  clearDevice(id: number): void
+  setSocket(id: number, fd: number): void
+  clearSocket(id: number): void
+  setPool(id: number, fds: readonly number[], gso: boolean, maxSegments: number): void
+  clearPool(id: number): void
+  setEndpoint(id: number, address: Uint8Array, local: Uint8Array, pool: number): void
+  clearEndpoint(id: number): void
+  /** The kernel's path MTU to a sockaddr, or -errno. */
+  pathMtu(address: Uint8Array): number
+}
+
+/** Addresses that speak without being peers get at most half of the ids, so that peers always find one. */
+const STRANGERS_MAX = MAX_VTEPS / 2
+const NO_LOCAL = new Uint8Array(16)
+/** Milliseconds between two mentions of the same trouble in a network. */
+const MENTION = 60_000
+
+interface Side {
+  /** VTEP ids of the configuration's peers, in its order. */
+  peers: number[]
+  strangerPort: number
+  pool4: number
+  pool6: number
+  mentioned: number
+}
+
+export class Tables {
+  readonly networks = new Networks()
+  readonly vteps: Vteps
+  /** Port of each receiving socket, by socket id. */
+  readonly ports = new Uint16Array(4096)
+  private readonly native: Native
+  private readonly counters: Counters
+  private readonly news: (n: News) => void
+  private readonly seed: number
+  private readonly sides = new Map<number, Side>()
+  private readonly sockaddrs = new Map<number, Uint8Array>()
+  // The configuration's static entries by network, in hex; those of `fdb add` stay until stop.
+  private readonly configured = new Map<number, string[]>()
+  private rounds = 0
+  /** Time of the batch in hand, milliseconds. */
+  now = 0
+
+  constructor(native: Native, counters: Counters, seed: number, news: (n: News) => void) {
+    this.native = native
+    this.counters = counters
+    this.seed = seed
+    this.news = news
+    this.vteps = new Vteps(MAX_VTEPS, seed)
+  }
+
+  get tick(): number {
+    return Math.floor(this.now / TICK) | 0
+  }
+
+  /** Does an order and returns its answer. Throws when it cannot be done; then nothing has changed. */
+  handle(order: Order): unknown {
+    switch (order.kind) {
+      case 'add-network':
+        return this.addNetwork(order)
+      case 'set-network':
+        return this.setNetwork(order.id, order.settings)
+      case 'remove-network':
+        return this.removeNetwork(order.id)
+      case 'set-peers':
+        return this.setPeers(order.id, order.peers, order.statics)
+      case 'set-strangers':
+        Object.assign(this.side(order.id), { strangerPort: order.port, pool4: order.pool4, pool6: order.pool6 })
+        return undefined
+      case 'set-device':
+        return this.native.setDevice(order.id, order.fd, order.layer2, order.tcp, order.udp, order.mtu)
+      case 'remove-device':
+        return this.native.clearDevice(order.id)
+      case 'set-socket':
+        this.native.setSocket(order.id, order.fd)
+        this.ports[order.id] = order.port
+        return undefined
+      case 'remove-socket':
+        this.ports[order.id] = 0
+        return this.native.clearSocket(order.id)
+      case 'set-pool':
+        return this.native.setPool(order.id, order.fds, order.gso, order.maxSegments)
+      case 'remove-pool':
+        return this.native.clearPool(order.id)
+      case 'set-mtu':
+        return this.setMtu(order.vtep, order.mtu)
+      case 'fdb-add':
+        return this.putStatic(this.network(order.id), order.mac, order.vtep)
+      case 'fdb-del':
+        return this.network(order.id).fdb.forget(macHi(order.mac), macLo(order.mac))
+      case 'fdb-list':
+        return this.list(this.network(order.id))
+      case 'capture':
+        this.network(order.id).captured = order.on
+        return undefined
+      default:
+        return undefined
+    }
+  }
+
+  /** Once a second: old stations go, and strangers with nothing behind them. */
+  expire(): void {
+    for (const network of this.networks.all()) {
+      network.fdb.expire(this.tick)
+      this.counters.setNetwork(network.id, FDB_ENTRIES, network.fdb.size)
+    }
+    this.rounds++
+    if (this.vteps.strangers > 0 && this.rounds % 10 === 0) this.forgetIdleStrangers()
+  }
+
+  /** For the inbound walk: an id for a stranger that `accept` lets in, or NONE. */
+  addStranger(network: Network, a: number, b: number, c: number, d: number): number {
+    if (this.vteps.strangers >= STRANGERS_MAX) return NONE
+    const side = this.side(network.id)
+    const v6 = !(a === 0 && b === 0 && c === 0xffff)
+    const id = this.vteps.add(network.id, a, b, c, d, true)
+    if (id === NONE) return NONE
+    this.setEndpoint(id, sockaddr(v6, [a, b, c, d], side.strangerPort), v6 ? side.pool6 : side.pool4)
+    this.learnMtu(id)
+    return id
+  }
+
+  /** For the inbound walk: somebody else has our MAC. */
+  ownMac(network: Network, vtep: number): void {
+    const side = this.side(network.id)
+    if (this.now - side.mentioned < MENTION) return
+    side.mentioned = this.now
+    this.news({ kind: 'own-mac', id: network.id, words: this.words(vtep) })
+  }
+
+  /** For the outbound walk, and after ICMP errors: asks the kernel for the path MTU towards a VTEP. */
+  learnMtu(vtep: number): void {
+    const address = this.sockaddrs.get(vtep)
+    if (!address) return
+    const mtu = this.native.pathMtu(address)
+    // No route at the moment: what was known stays.
+    if (mtu <= 0 || mtu === this.vteps.mtu[vtep]) return
+    this.setMtu(vtep, mtu)
+    this.news({ kind: 'mtu', vtep, mtu })
+  }
+
+  private addNetwork(o: Order & { kind: 'add-network' }): void {
+    const fdb = new Fdb(o.settings.macLimit, Math.ceil(o.settings.ageing / TICK), this.seed)
+    this.networks.add(new Network(o.id, o.vni, o.layer2, o.port, fdb, new Routes(this.seed)))
+    this.counters.clearNetwork(o.id)
+    this.sides.set(o.id, {
+      peers: [],
+      strangerPort: o.port,
+      pool4: NONE,
+      pool6: NONE,
+      mentioned: Number.NEGATIVE_INFINITY,
+    })
+    this.setNetwork(o.id, o.settings)
+  }
+
+  private setNetwork(id: number, s: Settings): void {
+    const n = this.network(id)
+    n.macHi = macHi(s.mac)
+    n.macLo = macLo(s.mac)
+    n.learning = s.learning
+    n.floodOn = s.floodOn
+    n.accept = s.accept
+    n.ranges = s.ranges
+    n.keepVlan = s.keepVlan
+    n.copyEcn = s.copyEcn
+    n.dscp = s.dscp
+    n.hashPort = s.hashPort
+    n.sourceCheck = s.sourceCheck
+    n.fdb.configure(s.macLimit, Math.ceil(s.ageing / TICK))
+    if (!s.learning) n.fdb.forgetLearnedAll()
+    // Strangers that may no longer speak here lose their stations with their ids.
+    for (let vtep = 0; vtep < this.vteps.capacity; vtep++) {
+      if (this.vteps.network[vtep] !== id || this.vteps.stranger[vtep] === 0) continue
+      const [a, b, c, d] = this.words(vtep) as [number, number, number, number]
+      if (!n.admits(a, b, c, d)) this.removeVtep(n, vtep)
+    }
+  }
+
+  private removeNetwork(id: number): void {
+    const network = this.network(id)
+    for (let vtep = 0; vtep < this.vteps.capacity; vtep++) {
+      if (this.vteps.network[vtep] === id) this.removeVtep(network, vtep)
+    }
+    this.networks.remove(id)
+    this.sides.delete(id)
+    this.counters.clearNetwork(id)
+  }
+
+  private setPeers(id: number, peers: readonly Far[], statics: readonly { mac: Uint8Array; peer: number }[]): number[] {
+    const network = this.network(id)
+    const side = this.side(id)
+    const kept = new Set<number>()
+    const ids = peers.map((p) => {
+      const vtep = this.placePeer(network, p)
+      kept.add(vtep)
+      return vtep
+    })
+    // First the lists, then the ids: nobody may name an id that is free.
+    network.flood = Int32Array.from(ids.filter((v) => v !== NONE))
+    network.routes.set(
+      peers.flatMap((p, k) => p.prefixes.map((prefix: Prefix) => ({ prefix, vtep: ids[k]! }))).filter((r) => r.vtep >= 0),
+    )
+    for (const old of side.peers) if (old !== NONE && !kept.has(old)) this.removeVtep(network, old)
+    side.peers = ids
+    this.replaceStatics(network, statics, ids)
+    return ids
+  }
+
+  private placePeer(network: Network, p: Far): number {
+    const [a, b, c, d] = p.words as [number, number, number, number]
+    const had = this.vteps.find(network.id, a, b, c, d)
+    const vtep = this.vteps.add(network.id, a, b, c, d, false)
+    if (vtep === NONE) return NONE
+    if (had === NONE) this.counters.clearVtep(vtep)
+    this.vteps.setStranger(vtep, false)
+    this.setEndpoint(vtep, p.sockaddr, p.pool)
+    this.setMtu(vtep, p.mtu)
+    if (p.mac) {
+      this.vteps.macHi[vtep] = macHi(p.mac)
+      this.vteps.macLo[vtep] = macLo(p.mac)
+    } else if (this.vteps.macFixed[vtep] === 1) {
+      this.vteps.macHi[vtep] = 0xffff
+      this.vteps.macLo[vtep] = -1
+    }
+    this.vteps.macFixed[vtep] = p.mac ? 1 : 0
+    return vtep
+  }
+
+  private replaceStatics(network: Network, statics: readonly { mac: Uint8Array; peer: number }[], ids: number[]): void {
+    for (const key of this.configured.get(network.id) ?? []) {
+      const mac = Buffer.from(key, 'hex')
+      network.fdb.forget(macHi(mac), macLo(mac))
+    }
+    const usable = statics.filter((s) => ids[s.peer] !== undefined && ids[s.peer] !== NONE)
+    for (const s of usable) this.putStatic(network, s.mac, ids[s.peer]!)
+    this.configured.set(
+      network.id,
+      usable.map((s) => Buffer.from(s.mac).toString('hex')),
+    )
+  }
+
+  private putStatic(network: Network, mac: Uint8Array, vtep: number): boolean {
+    if (this.vteps.network[vtep] !== network.id) return false
+    network.fdb.put(macHi(mac), macLo(mac), vtep, this.tick)
+    return true
+  }
+
+  private removeVtep(network: Network, vtep: number): void {
+    network.fdb.forgetVtep(vtep)
+    this.native.clearEndpoint(vtep)
+    this.sockaddrs.delete(vtep)
+    this.vteps.remove(vtep)
+  }
+
+  private setEndpoint(vtep: number, address: Uint8Array, pool: number): void {
+    this.sockaddrs.set(vtep, address)
+    this.native.setEndpoint(vtep, address, NO_LOCAL, pool)
+  }
+
+  private setMtu(vtep: number, mtu: number): void {
+    this.vteps.mtu[vtep] = mtu
+    this.counters.setVtep(vtep, VTEP_MTU, mtu)
+  }
+
+  private forgetIdleStrangers(): void {
+    const used = new Uint8Array(this.vteps.capacity)
+    for (const n of this.networks.all()) {
+      n.fdb.each(this.tick, (_hi, _lo, vtep) => {
+        used[vtep] = 1
+      })
+    }
+    for (let vtep = 0; vtep < this.vteps.capacity; vtep++) {
+      if (this.vteps.stranger[vtep] === 0 || used[vtep] === 1) continue
+      const network = this.networks.at(this.vteps.network[vtep]!)
+      if (network) this.removeVtep(network, vtep)
+    }
+  }
+
+  private list(network: Network): FdbRow[] {
+    const rows: FdbRow[] = []
+    network.fdb.each(this.tick, (hi, lo, vtep, origin, ageMs) => {
+      const mac = new Uint8Array([hi >> 8, hi, lo >>> 24, lo >> 16, lo >> 8, lo])
+      rows.push({ mac, vtep, words: this.words(vtep), isStatic: origin === STATIC, ageMs })
+    })
+    return rows
+  }
+
+  private words(vtep: number): number[] {
+    return [...this.vteps.words.subarray(vtep * 4, vtep * 4 + 4)]
+  }
+
+  private network(id: number): Network {
+    const n = this.networks.at(id)
+    if (!n) throw new Error(`no network with id ${id}`)
+    return n
+  }
+
+  private side(id: number): Side {
+    return this.sides.get(id)!
+  }
+}
+
+function macHi(mac: Uint8Array): number {
+  return (mac[0]! << 8) | mac[1]!
+}
+
+function macLo(mac: Uint8Array): number {
+  return (mac[2]! << 24) | (mac[3]! << 16) | (mac[4]! << 8) | mac[5]!
+}
+
+// sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)). The family is in host order; both bytes orders of this small number differ.
+function sockaddr(v6: boolean, words: readonly number[], port: number): Uint8Array {
+  const out = new Uint8Array(32)
+  const view = new DataView(out.buffer)
+  new Uint16Array(out.buffer, 0, 1)[0] = v6 ? 10 : 2
+  view.setUint16(2, port)
+  if (v6) for (let k = 0; k < 4; k++) view.setInt32(8 + k * 4, words[k]!)
+  else view.setInt32(4, words[3]!)
+  return out
+}

@@ -1,0 +1,98 @@
+// The networks this host is in: by VNI and port for what comes in, by device id for what goes out; who may speak in each.
+// RFC 7348 §4.1. A network's id is its device's id in native. Temperature: hot (byVni, columns), cold (add, remove).
+import { Fdb } from './fdb.ts'
+import { Routes } from './routes.ts'
+
+/** Who may send VXLAN into a network beside its peers. */
+export const PEERS = 0
+export const CIDRS = 1
+export const ANY = 2
+
+/** A range of addresses: four big-endian words, IPv4 mapped (::ffff:0:0/96). */
+export interface Range {
+  readonly words: readonly number[]
+  readonly length: number
+}
+
+export class Network {
+  readonly id: number
+  readonly vni: number
+  readonly layer2: boolean
+  readonly port: number
+  readonly fdb: Fdb
+  readonly routes: Routes
+  /** Our own MAC. */
+  macHi = 0
+  macLo = 0
+  /** Who gets broadcast, multicast and unknown destinations. */
+  flood = new Int32Array(0)
+  floodOn = true
+  learning = true
+  accept = PEERS
+  ranges: readonly Range[] = []
+  keepVlan = false
+  copyEcn = true
+  /** Outer DSCP << 2, or -1: the inner packet's. */
+  dscp = 0
+  hashPort = true
+  sourceCheck = true
+  /** Somebody captures this network's frames. */
+  captured = false
+
+  constructor(id: number, vni: number, layer2: boolean, port: number, fdb: Fdb, routes: Routes) {
+    this.id = id
+    this.vni = vni
+    this.layer2 = layer2
+    this.port = port
+    this.fdb = fdb
+    this.routes = routes
+  }
+
+  /** Whether a stranger with this address may speak here. Cold: asked once per stranger and batch. */
+  admits(a: number, b: number, c: number, d: number): boolean {
+    if (this.accept === PEERS) return false
+    if (this.accept === ANY) return true
+    for (let i = 0; i < this.ranges.length; i++) {
+      const range = this.ranges[i]!
+      if (covers(range, 0, a) && covers(range, 1, b) && covers(range, 2, c) && covers(range, 3, d)) return true
+    }
+    return false
+  }
+}
+
+export class Networks {
+  private readonly byId: (Network | undefined)[] = []
+  private readonly byNumber = new Map<number, Network>()
+
+  add(network: Network): void {
+    this.byId[network.id] = network
+    this.byNumber.set(network.vni, network)
+  }
+
+  remove(id: number): void {
+    const network = this.byId[id]
+    if (!network) return
+    this.byNumber.delete(network.vni)
+    this.byId[id] = undefined
+  }
+
+  /** The network of a device, undefined when it has just gone. */
+  at(id: number): Network | undefined {
+    return this.byId[id]
+  }
+
+  /** The network of a VNI; the caller compares its port. VNIs are unique on a host. */
+  byVni(vni: number): Network | undefined {
+    return this.byNumber.get(vni)
+  }
+
+  all(): Network[] {
+    return [...this.byNumber.values()]
+  }
+}
+
+function covers(range: Range, index: number, word: number): boolean {
+  const n = range.length - index * 32
+  const mask = n >= 32 ? -1 : n <= 0 ? 0 : -1 << (32 - n)
+  return (word & mask) === (range.words[index]! & mask)
+}
