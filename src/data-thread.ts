@@ -3,7 +3,7 @@
 // event loop. One turn is: wait, orders, sockets → devices, devices → sockets, answers, what native noticed.
 // Temperature: warm; per batch, never per packet.
 import { randomBytes } from 'node:crypto'
-import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { Batch } from './batch.ts'
 import { Counters, STAT_NOW } from './counters.ts'
 import { Answers } from './datapath/answers.ts'
@@ -20,8 +20,6 @@ import { DeviceLink, UdpLink } from './host/links.ts'
 export interface DataThreadInput {
   port: MessagePort
   counters: SharedArrayBuffer
-  /** Where the thread writes the eventfd that wakes it; control waits for it with Atomics. */
-  wakeFd: Int32Array
   /** Count the CPU time inside native calls. */
   profile: boolean
 }
@@ -109,8 +107,8 @@ class DataThread {
       addStranger: (n, a, b, c, d) => tables.addStranger(n, a, b, c, d),
       ownMac: (n, vtep) => tables.ownMac(n, vtep),
     })
-    input.wakeFd[0] = engine.wakeFd()
-    Atomics.notify(input.wakeFd, 0)
+    // What control writes to, to end our sleep; also the sign that we are ready for orders.
+    parentPort!.postMessage(engine.wakeFd())
   }
 
   run(): void {
@@ -148,7 +146,7 @@ class DataThread {
 
   // Until the batch in hand is empty (true) or a socket is full (false).
   private pump(): boolean {
-    while (this.outbound.step(this.tables.tick)) {
+    while (this.outbound.step()) {
       if (!this.outbound.send(this.udp)) {
         this.full = true
         return false

@@ -60,7 +60,7 @@ export class Outbound {
   }
 
   /** Fills the datagrams' batch; false when there was nothing left to fill it with. */
-  step(tick: number): boolean {
+  step(): boolean {
     const datagrams = this.p.datagrams
     datagrams.count = 0
     while (this.at < this.frames.count) {
@@ -69,7 +69,7 @@ export class Outbound {
       if (this.frames.len[i] !== 0) {
         const network = this.p.networks.at(this.frames.link[i]!)
         if (network === undefined) this.p.counters.dropped(drop.DEVICE_GONE, wirePackets(this.frames, i))
-        else if (this.take(network, i, tick)) return true
+        else if (this.take(network, i)) return true
       }
       this.at = i + 1
       this.copy = 0
@@ -87,17 +87,17 @@ export class Outbound {
   }
 
   // One frame: true when the datagrams' batch is full and the frame has copies to go.
-  private take(network: Network, i: number, tick: number): boolean {
+  private take(network: Network, i: number): boolean {
     const frames = this.frames
     const first = this.copy === 0
     if (first) {
       this.p.counters.addNetwork(network.id, IN_PACKETS, wirePackets(frames, i))
       if (network.captured) this.p.capture.frame(network, frames, i)
     }
-    return network.layer2 ? this.takeFrame(network, i, tick, first) : this.takePacket(network, i)
+    return network.layer2 ? this.takeFrame(network, i, first) : this.takePacket(network, i)
   }
 
-  private takeFrame(network: Network, i: number, tick: number, first: boolean): boolean {
+  private takeFrame(network: Network, i: number, first: boolean): boolean {
     const { bytes } = this.frames
     const off = this.frames.off[i]!
     const end = off + this.frames.len[i]!

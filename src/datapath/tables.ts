@@ -211,7 +211,9 @@ export class Tables {
     // First the lists, then the ids: nobody may name an id that is free.
     network.flood = Int32Array.from(ids.filter((v) => v !== NONE))
     network.routes.set(
-      peers.flatMap((p, k) => p.prefixes.map((prefix: Prefix) => ({ prefix, vtep: ids[k]! }))).filter((r) => r.vtep >= 0),
+      peers
+        .flatMap((p, k) => p.prefixes.map((prefix: Prefix) => ({ prefix, vtep: ids[k]! })))
+        .filter((r) => r.vtep >= 0),
     )
     for (const old of side.peers) if (old !== NONE && !kept.has(old)) this.removeVtep(network, old)
     side.peers = ids

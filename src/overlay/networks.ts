@@ -1,7 +1,7 @@
 // The networks this host is in: by VNI and port for what comes in, by device id for what goes out; who may speak in each.
 // RFC 7348 §4.1. A network's id is its device's id in native. Temperature: hot (byVni, columns), cold (add, remove).
-import { Fdb } from './fdb.ts'
-import { Routes } from './routes.ts'
+import type { Fdb } from './fdb.ts'
+import type { Routes } from './routes.ts'
 
 /** Who may send VXLAN into a network beside its peers. */
 export const PEERS = 0

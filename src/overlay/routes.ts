@@ -92,7 +92,7 @@ export class Routes {
     }
   }
 
-  private lengths(v6: boolean): Int32Array {
+  private lengths(v6: boolean): Int32Array<ArrayBuffer> {
     const seen = new Set(this.entries.filter((e) => e.prefix.v6 === v6).map((e) => e.prefix.length))
     return Int32Array.from([...seen].sort((x, y) => y - x))
   }

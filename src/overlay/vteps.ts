@@ -127,13 +127,7 @@ export class Vteps {
       const at = i * STRIDE
       const n = table[at + NETWORK]!
       if (n === FREE) return at
-      if (
-        n === network &&
-        table[at + 3] === d &&
-        table[at + 2] === c &&
-        table[at + 1] === b &&
-        table[at] === a
-      ) {
+      if (n === network && table[at + 3] === d && table[at + 2] === c && table[at + 1] === b && table[at] === a) {
         return at
       }
       i = (i + 1) & this.mask

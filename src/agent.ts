@@ -1,0 +1,437 @@
+// The agent: builds every part and joins them. Control runs here, on the main thread, one change at a time; packets run on the
+// data thread (data-thread.ts). The only file that knows all rooms.
+import { isIP } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { MessageChannel, Worker } from 'node:worker_threads'
+import { type AgentApi, ApiError, type FdbEntry, type Status } from './control/api.ts'
+import { macBytes, Overlay, type Running } from './control/apply.ts'
+import { isGroupMac, isZeroMac, parseMac } from './control/mac.ts'
+import { metricsText } from './control/metrics.ts'
+import type { Config } from './control/model.ts'
+import * as pcap from './control/pcap.ts'
+import { refusalFrom } from './control/refusal.ts'
+import * as report from './control/report.ts'
+import { Resolver } from './control/resolve.ts'
+import { type ApiServer, serveApi } from './control/socket.ts'
+import { findUnderlay, type LocalAddress, sameAddresses } from './control/underlay.ts'
+import { Counters, STAT_NATIVE_CPU, STAT_THREAD_CPU } from './counters.ts'
+import type { DataThreadInput } from './data-thread.ts'
+import { type FdbRow, Mailbox, type News } from './datapath/mailbox.ts'
+import { wake } from './host/addon.ts'
+import { Monitor } from './host/netdev.ts'
+import type { Log } from './log.ts'
+import { version } from './version.ts'
+
+/** Milliseconds: names are looked up again, and sooner while one has no address. */
+const RESOLVE = 60_000
+const RESOLVE_SOON = 5_000
+/** Milliseconds in which changes of the host are gathered before they are looked at. */
+const SETTLE = 50
+
+export interface AgentOptions {
+  readonly runtimeDir: string
+  readonly log: Log
+  /** Reads the configuration again, for `reload`. Without it reload is refused. */
+  readonly readConfig?: () => Promise<Config>
+}
+
+/** Starts an agent; resolves once devices are up and the socket answers. Leaves nothing behind when it throws. */
+export async function startAgent(config: Config, options: AgentOptions): Promise<Agent> {
+  const agent = new Agent(config, options)
+  await agent.start()
+  return agent
+}
+
+export class Agent implements AgentApi {
+  /** Resolves when the agent has stopped and cleaned up. */
+  readonly done: Promise<void>
+  private config: Config
+  private readonly options: AgentOptions
+  private readonly log: Log
+  private readonly counters = new Counters()
+  private readonly resolver = new Resolver()
+  private readonly startedAt = Date.now()
+  private readonly monitors = new Map<string, Monitor>()
+  private readonly captures = new Set<{ network: string | undefined; take(r: Running, frame: Uint8Array): void }>()
+  private worker: Worker | null = null
+  private mailbox!: Mailbox
+  private overlay!: Overlay
+  private underlay: LocalAddress[] = []
+  private server: ApiServer | null = null
+  private queue: Promise<unknown> = Promise.resolve()
+  private resolveTimer: NodeJS.Timeout | null = null
+  private settleTimer: NodeJS.Timeout | null = null
+  private stopping = false
+  private finished!: () => void
+
+  constructor(config: Config, options: AgentOptions) {
+    this.config = config
+    this.options = options
+    this.log = options.log
+    this.done = new Promise((resolve) => {
+      this.finished = resolve
+    })
+  }
+
+  async start(): Promise<void> {
+    try {
+      // The socket first: a second agent on the same runtime directory must not touch a device.
+      this.server = await serveApi(this, {
+        runtimeDir: this.options.runtimeDir,
+        metrics: this.config.metrics,
+        log: this.log,
+      })
+      await this.startDataThread()
+      this.underlay = findUnderlay(this.config.underlay)
+      await this.lookUpNames()
+      this.overlay = new Overlay(this.mailbox, this.counters, this.resolver, this.config.offloads)
+      await this.overlay.apply(this.config, this.underlay)
+      this.watchHost()
+      this.armResolver()
+      this.sayWhatRuns()
+    } catch (error) {
+      await this.shutDown()
+      throw error
+    }
+  }
+
+  status(): Status {
+    const running = this.overlay ? [...this.overlay.running.values()] : []
+    return {
+      schema: 1,
+      node: this.config.node,
+      version,
+      pid: process.pid,
+      uptimeSeconds: Math.floor((Date.now() - this.startedAt) / 1000),
+      ready: this.ready(),
+      networks: running.map((r) => report.networkStatus(r, this.counters)),
+      peers: this.overlay ? this.config.peers.map((p) => report.peerStatus(p, this.overlay, this.counters)) : [],
+      drops: this.counters.drops(),
+      offloads: this.overlay ? report.offloads(this.config, this.overlay, this.counters) : {},
+      undesired: running.flatMap((r) => r.device.faults()),
+    }
+  }
+
+  ready(): boolean {
+    if (!this.overlay || this.stopping) return false
+    const all = [...this.overlay.running.values()]
+    return all.length === this.config.networks.length && all.every((r) => r.device.up) && this.overlay.complete()
+  }
+
+  metrics(): Promise<string> {
+    return metricsText(this.status())
+  }
+
+  /** CPU time in nanoseconds: of the data thread, inside its native calls (with VTEPD_PROFILE=1), of the whole process. */
+  profile(): Record<string, number> {
+    const { user, system } = process.cpuUsage()
+    return {
+      schema: 1,
+      dataThreadCpuNs: this.counters.stats[STAT_THREAD_CPU]!,
+      nativeCpuNs: this.counters.stats[STAT_NATIVE_CPU]!,
+      processCpuNs: (user + system) * 1000,
+    }
+  }
+
+  async fdb(network?: string): Promise<FdbEntry[]> {
+    const running = network === undefined ? [...this.overlay.running.values()] : [this.find(network)]
+    const lists = await Promise.all(
+      running.map(async (r) => {
+        const rows = await this.mailbox.ask<FdbRow[]>({ kind: 'fdb-list', id: r.id })
+        return rows.map((row) => report.fdbEntry(r, row))
+      }),
+    )
+    return lists.flat()
+  }
+
+  async fdbAdd(network: string, mac: string, vtep: string): Promise<void> {
+    const r = this.find(network)
+    const placed = r.placed.find((p) => p.peer.name === vtep || p.address === vtep)
+    if (!placed || placed.vtep < 0) {
+      const names = r.placed.map((p) => p.peer.name).join(', ')
+      throw new ApiError(400, `vtep: "${vtep}" is no peer of network ${network} (it has: ${names || 'none'})`)
+    }
+    await this.mailbox.ask({ kind: 'fdb-add', id: r.id, mac: station(mac), vtep: placed.vtep })
+  }
+
+  async fdbDel(network: string, mac: string): Promise<void> {
+    const r = this.find(network)
+    const had = await this.mailbox.ask<boolean>({ kind: 'fdb-del', id: r.id, mac: station(mac) })
+    if (!had) throw new ApiError(404, `mac: network ${network} has no entry for ${mac}`)
+  }
+
+  async reload(): Promise<void> {
+    const { readConfig } = this.options
+    if (!readConfig) throw new ApiError(409, 'this agent was started without a file; restart it with other flags')
+    const next = await readConfig()
+    const faults = unchangeable(this.config, next)
+    if (faults.length > 0)
+      throw new ApiError(409, 'the file asks for what cannot change live; restart the agent', faults)
+    await this.inTurn(() => this.replace(next))
+  }
+
+  stop(): void {
+    if (this.stopping) return
+    this.stopping = true
+    void this.inTurn(() => this.shutDown()).catch((error: unknown) => this.log.error(String(error)))
+  }
+
+  capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void {
+    const wanted = network === undefined ? [...this.overlay.running.values()] : [this.find(network)]
+    const raw = wanted.length > 0 && wanted.every((r) => r.config.device === 'tun')
+    sink(pcap.fileHeader(raw ? pcap.LINKTYPE_RAW : pcap.LINKTYPE_ETHERNET))
+    const capture = {
+      network,
+      take: (r: Running, frame: Uint8Array) => {
+        const bytes = raw || r.config.device === 'tap' ? frame : pcap.asEthernet(frame)
+        sink(pcap.record(performance.timeOrigin + performance.now(), bytes))
+      },
+    }
+    this.captures.add(capture)
+    void this.switchCaptures()
+    return () => {
+      this.captures.delete(capture)
+      if (!this.stopping) void this.switchCaptures()
+    }
+  }
+
+  // Changes of host and tables, one after the other.
+  private inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.queue.then(change)
+    this.queue = turn.catch(() => {})
+    return turn
+  }
+
+  private async startDataThread(): Promise<void> {
+    const { port1, port2 } = new MessageChannel()
+    const input: DataThreadInput = {
+      port: port2,
+      counters: this.counters.buffer,
+      profile: process.env['VTEPD_PROFILE'] === '1',
+    }
+    const worker = new Worker(dataThreadFile(), { workerData: input, transferList: [port2] })
+    this.worker = worker
+    const started = new Promise<number>((resolve) => {
+      worker.once('message', resolve)
+    })
+    const ended = new Promise<never>((_, reject) => {
+      worker.once('error', reject)
+      worker.once('exit', () => reject(new Error('the data thread has ended')))
+    })
+    const wakeFd = await Promise.race([started, ended])
+    this.mailbox = new Mailbox(
+      port1,
+      () => wake(wakeFd),
+      (n) => this.hear(n),
+    )
+    ended.catch((error: unknown) => this.dataThreadEnded(error))
+  }
+
+  private dataThreadEnded(error: unknown): void {
+    this.mailbox.close(error instanceof Error ? error : new Error(String(error)))
+    if (this.stopping) return
+    // Nothing carries packets any more: better a restart by the service manager than an agent that only looks alive.
+    this.log.error(`the data thread failed: ${error instanceof Error ? error.stack : error}`)
+    process.exitCode = 1
+    this.stopping = true
+    void this.shutDown()
+  }
+
+  private async replace(next: Config): Promise<void> {
+    const before = { config: this.config, underlay: this.underlay }
+    try {
+      const underlay = findUnderlay(next.underlay)
+      this.config = next
+      this.underlay = underlay
+      await this.lookUpNames()
+      await this.overlay.apply(next, underlay)
+    } catch (error) {
+      this.config = before.config
+      this.underlay = before.underlay
+      await this.overlay.apply(before.config, before.underlay)
+      throw error
+    }
+    this.watchHost()
+    this.armResolver()
+    this.log.info('configuration reloaded')
+  }
+
+  private async shutDown(): Promise<void> {
+    this.stopping = true
+    if (this.resolveTimer) clearTimeout(this.resolveTimer)
+    if (this.settleTimer) clearTimeout(this.settleTimer)
+    for (const m of this.monitors.values()) m.close()
+    this.monitors.clear()
+    try {
+      if (this.overlay) await this.overlay.removeAll()
+      if (this.worker) await this.mailbox.ask({ kind: 'stop' })
+    } catch (error) {
+      this.log.debug(`while stopping: ${error instanceof Error ? error.message : error}`)
+    }
+    await this.worker?.terminate()
+    this.overlay?.sockets.closeAll()
+    await this.server?.close()
+    this.finished()
+  }
+
+  private hear(n: News): void {
+    const r = 'id' in n ? [...this.overlay.running.values()].find((x) => x.id === n.id) : undefined
+    if (n.kind === 'captured') {
+      void this.mailbox.ask({ kind: 'captured', bytes: n.frame.length }).catch(() => {})
+      if (!r) return
+      for (const c of this.captures) if (c.network === undefined || c.network === r.config.name) c.take(r, n.frame)
+    } else if (n.kind === 'gone' && r) {
+      void this.inTurn(() => this.remake(r)).catch((error: unknown) => this.log.error(String(error)))
+    } else if (n.kind === 'own-mac' && r) {
+      const who = report.wordsText(n.words)
+      this.log.warn(
+        `network ${r.config.name}: ${who} sends frames with our own MAC ${r.device.state.mac}: a loop, or a second host with it`,
+      )
+    } else if (n.kind === 'mtu') {
+      const placed = [...this.overlay.running.values()].flatMap((x) => x.placed).find((p) => p.vtep === n.vtep)
+      if (placed) this.log.info(`path to ${placed.peer.name} (${placed.address}) carries ${n.mtu} bytes now`)
+    }
+  }
+
+  // Somebody deleted the device under us.
+  private async remake(r: Running): Promise<void> {
+    if (this.stopping || !this.overlay.running.has(r.config.name)) return
+    try {
+      r.device.reopen(this.config.offloads)
+      await this.overlay.deviceChanged(r)
+      r.device.start()
+      this.log.warn(`network ${r.config.name}: device ${r.config.interface} was deleted by somebody: made again`)
+    } catch (error) {
+      const e = refusalFrom(error, `device ${r.config.interface}`, 'restart the agent')
+      this.log.error(`network ${r.config.name}: device was deleted and cannot be made again: ${e.message}`)
+    }
+  }
+
+  private watchHost(): void {
+    const wanted = new Set(['', ...[...this.overlay.running.values()].map((r) => r.device.netns ?? '')])
+    for (const [path, m] of this.monitors) {
+      if (wanted.has(path)) continue
+      m.close()
+      this.monitors.delete(path)
+    }
+    for (const path of wanted) {
+      if (this.monitors.has(path)) continue
+      const m = new Monitor(path === '' ? null : path)
+      m.on('change', () => this.hostChanged())
+      this.monitors.set(path, m)
+    }
+  }
+
+  private hostChanged(): void {
+    if (this.settleTimer || this.stopping) return
+    this.settleTimer = setTimeout(() => {
+      this.settleTimer = null
+      void this.inTurn(() => this.checkHost()).catch((error: unknown) => this.log.error(String(error)))
+    }, SETTLE)
+  }
+
+  private async checkHost(): Promise<void> {
+    if (this.stopping) return
+    await this.followUnderlay()
+    for (const r of this.overlay.running.values()) {
+      const before = { ...r.device.state }
+      for (const line of r.device.check(Date.now())) this.log.warn(`device ${r.config.interface}: ${line}`)
+      const { mtu, mac } = r.device.state
+      if (mtu !== before.mtu || mac !== before.mac) await this.overlay.deviceChanged(r)
+    }
+    await this.overlay.refreshMtus()
+  }
+
+  // An interface's address may change under us; configured addresses stay what they are.
+  private async followUnderlay(): Promise<void> {
+    if (this.config.underlay.addresses.length > 0) return
+    let now: LocalAddress[]
+    try {
+      now = findUnderlay(this.config.underlay)
+    } catch {
+      // No address at the moment: the old sockets stay, and the next change brings us back here.
+      return
+    }
+    if (sameAddresses(now, this.underlay)) return
+    this.log.info(`underlay address is ${now.map((l) => l.address).join(', ')} now`)
+    await this.replaceUnderlay(now)
+  }
+
+  private async replaceUnderlay(now: LocalAddress[]): Promise<void> {
+    this.underlay = now
+    await this.overlay.apply(this.config, now)
+  }
+
+  private async lookUpNames(): Promise<boolean> {
+    const hosts = this.config.peers.map((p) => p.endpoint.host)
+    return this.resolver.refresh(hosts, this.underlay, (host, why) => this.log.warn(`endpoint ${host}: ${why}`))
+  }
+
+  private armResolver(): void {
+    if (this.resolveTimer) clearTimeout(this.resolveTimer)
+    if (this.stopping || this.config.peers.every((p) => isIP(p.endpoint.host) !== 0)) return
+    const again = async (): Promise<void> => {
+      if (await this.lookUpNames()) await this.inTurn(() => this.overlay.replacePeers())
+      this.armResolver()
+    }
+    const wait = this.overlay.complete() ? RESOLVE : RESOLVE_SOON
+    this.resolveTimer = setTimeout(() => void again().catch((e: unknown) => this.log.error(String(e))), wait)
+  }
+
+  private async switchCaptures(): Promise<void> {
+    for (const r of this.overlay.running.values()) {
+      const on = [...this.captures].some((c) => c.network === undefined || c.network === r.config.name)
+      await this.mailbox.ask({ kind: 'capture', id: r.id, on }).catch(() => {})
+    }
+  }
+
+  private find(network: string): Running {
+    const r = this.overlay.running.get(network)
+    if (r) return r
+    const names = [...this.overlay.running.keys()].join(', ')
+    throw new ApiError(404, `network: there is no "${network}" (there are: ${names || 'none'})`)
+  }
+
+  private sayWhatRuns(): void {
+    for (const r of this.overlay.running.values()) {
+      const { name, vni, device, interface: ifname, port } = r.config
+      const on = this.underlay.map((l) => l.address).join(', ')
+      this.log.info(
+        `network ${name}: VNI ${vni}, ${device} ${ifname}, MTU ${r.device.state.mtu}, UDP ${port} on ${on}, in clear text`,
+      )
+      const overhead = this.underlay.every((l) => l.v6) ? 70 : 50
+      const room = Math.min(...this.underlay.map((l) => l.mtu)) - overhead
+      if (r.device.state.mtu > room) {
+        this.log.warn(
+          `network ${name}: MTU ${r.device.state.mtu} is more than the underlay carries (${room}); hosts are told by ICMP`,
+        )
+      }
+    }
+  }
+}
+
+// Compiled, this file is dist/agent.js with dist/data-thread.js beside it; Node's own type stripping runs the .ts.
+function dataThreadFile(): URL {
+  const extension = fileURLToPath(import.meta.url).endsWith('.ts') ? 'ts' : 'js'
+  return new URL(`./data-thread.${extension}`, import.meta.url)
+}
+
+function station(text: string): Uint8Array {
+  const mac = parseMac(text)
+  if (mac === null) throw new ApiError(400, `mac: want six pairs of hexadecimal digits, got "${text}"`)
+  if (isGroupMac(mac) || isZeroMac(mac)) throw new ApiError(400, `mac: ${mac} is not the address of one station`)
+  return macBytes(mac)
+}
+
+function unchangeable(now: Config, next: Config): string[] {
+  const faults: string[] = []
+  const compare = (path: string, a: unknown, b: unknown): void => {
+    if (JSON.stringify(a) !== JSON.stringify(b)) {
+      faults.push(`${path}: cannot change live (now ${JSON.stringify(a)}); restart the agent`)
+    }
+  }
+  compare('node', now.node, next.node)
+  compare('metrics', now.metrics, next.metrics)
+  compare('offloads', now.offloads, next.offloads)
+  return faults
+}
