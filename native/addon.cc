@@ -9,13 +9,12 @@
 #include <memory>
 #include <vector>
 
+#include "addon_error.h"
 #include "addon_host.h"
 #include "engine.h"
 #include "udp_open.h"
 
 namespace vtepd {
-
-namespace {
 
 Napi::Value fail(Napi::Env env, int negative_errno, const char *syscall) {
   Napi::Error e = Napi::Error::New(env, std::string(syscall) + ": " + strerror(-negative_errno));
@@ -30,6 +29,8 @@ Napi::Value misuse(Napi::Env env, const char *what) {
   Napi::TypeError::New(env, what).ThrowAsJavaScriptException();
   return env.Undefined();
 }
+
+namespace {
 
 uint32_t u32(const Napi::CallbackInfo &info, size_t i) { return info[i].As<Napi::Number>().Uint32Value(); }
 

@@ -1,4 +1,5 @@
-// The cold half of the addon: devices, netlink, namespaces, notifications. addon.cc calls this once per environment.
+// The cold half of the addon: devices, netlink, namespaces, notifications. addon.cc calls this once per
+// environment.
 #pragma once
 #include <napi.h>
 

@@ -49,10 +49,12 @@ int Engine::set_socket(uint32_t id, int fd) {
 void Engine::clear_socket(uint32_t id) {
   if (id >= sockets_.size() || sockets_[id].fd < 0) return;
   poller_.remove(sockets_[id].fd);
+  disarm(sockets_[id].fd);
   sockets_[id] = Socket{};
 }
 
 int Engine::set_pool(uint32_t id, const Pool &pool) {
+  if (id >= kMaxPools) return -ERANGE;
   clear_pool(id);
   at(pools_, id) = pool;
   for (uint32_t k = 0; k < pool.count; k++) {
@@ -70,8 +72,17 @@ void Engine::clear_pool(uint32_t id) {
     bool shared = false;
     for (const Socket &s : sockets_) shared = shared || s.fd == pools_[id].fds[k];
     if (!shared) poller_.remove(pools_[id].fds[k]);
+    disarm(pools_[id].fds[k]);
   }
   pools_[id] = Pool{};
+}
+
+// A socket that a blocked send waits for goes away: nothing would ever say that it takes more, so the send
+// goes on at once and finds out.
+void Engine::disarm(int fd) {
+  if (fd != armed_fd_) return;
+  armed_fd_ = -1;
+  writable_ = true;
 }
 
 void Engine::set_endpoint(uint32_t id, const Endpoint &endpoint) { at(endpoints_, id) = endpoint; }
@@ -88,7 +99,7 @@ uint32_t Engine::wait(int timeout_ms) {
   ready_devices_.clear();
   ready_sockets_.clear();
   uint32_t ready = 0;
-  int n = poller_.wait(changed_ || gone_ ? 0 : timeout_ms);
+  int n = poller_.wait(changed_ || gone_ || writable_ ? 0 : timeout_ms);
   for (int k = 0; k < n; k++) {
     const epoll_event &e = poller_.event(k);
     if (e.data.u64 == Poller::kWakeTag) {
@@ -99,6 +110,11 @@ uint32_t Engine::wait(int timeout_ms) {
     uint32_t low = static_cast<uint32_t>(e.data.u64);
     switch (e.data.u64 >> 32) {
       case kDevice:
+        if (paused_) {
+          // Nothing but EPOLLERR comes now, and that a device reports only when it goes away.
+          lose(devices_[low], -EBADFD);
+          break;
+        }
         ready_devices_.push_back(low);
         ready |= kReadyDevices;
         break;
@@ -117,13 +133,17 @@ uint32_t Engine::wait(int timeout_ms) {
       case kEvent: {
         // What happened does not matter: control looks at the whole host when something did.
         char buffer[8192];
-        while (recv(static_cast<int>(low), buffer, sizeof buffer, MSG_DONTWAIT) > 0 || errno == ENOBUFS) {
+        ssize_t got;
+        while ((got = recv(static_cast<int>(low), buffer, sizeof buffer, MSG_DONTWAIT)) > 0 ||
+               (got < 0 && (errno == ENOBUFS || errno == EINTR))) {
           ready |= kReadyEvents;
         }
         break;
       }
     }
   }
+  if (writable_) ready |= kReadyWritable;
+  writable_ = false;
   if (changed_) ready |= kReadyChanged;
   if (gone_) ready |= kReadyGone;
   if (stats_) {
@@ -134,6 +154,12 @@ uint32_t Engine::wait(int timeout_ms) {
   return ready;
 }
 
+void Engine::lose(Device &device, int error) {
+  device.gone = error;
+  poller_.remove(device.fd);
+  gone_ = true;
+}
+
 uint32_t Engine::receive_devices(Batch &b) {
   uint32_t n = 0;
   size_t at = 0;
@@ -142,10 +168,7 @@ uint32_t Engine::receive_devices(Batch &b) {
     if (d.fd < 0 || d.gone) continue;
     uint32_t cap = n + kFramesPerDevice < b.slots ? n + kFramesPerDevice : b.slots;
     n = receive_frames(d, static_cast<int32_t>(id), b, n, cap, &at, tun_);
-    if (d.gone) {
-      poller_.remove(d.fd);
-      gone_ = true;
-    }
+    if (d.gone) lose(d, d.gone);
   }
   return n;
 }
@@ -210,12 +233,10 @@ uint32_t Engine::deliver(Batch &b, uint32_t count) {
     } else {
       Device &d = devices_[id];
       bool tcp = d.tcp;
+      bool udp = d.udp;
       failed += emitter_.emit(d, b, from, to, tun_);
-      if (d.gone) {
-        poller_.remove(d.fd);
-        gone_ = true;
-      }
-      if (tcp && !d.tcp && stats_) stats_[kStatTrainsBroke] = 1;
+      if (d.gone) lose(d, d.gone);
+      if ((tcp != d.tcp || udp != d.udp) && stats_) stats_[kStatTrainsBroke] = 1;
     }
     from = to;
   }

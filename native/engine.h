@@ -72,6 +72,8 @@ class Engine {
  private:
   int32_t sent(bool done);
   void pause_devices(bool pause);
+  void lose(Device &device, int error);
+  void disarm(int fd);
 
   Poller poller_;
   Sender sender_;
@@ -84,8 +86,9 @@ class Engine {
   std::vector<uint32_t> ready_sockets_;
   bool changed_ = false;
   bool gone_ = false;
-  bool paused_ = false;  // a socket is full, devices are not read
-  int armed_fd_ = -1;  // pool socket that waits for EPOLLOUT
+  bool paused_ = false;    // a socket is full, devices are not read
+  bool writable_ = false;  // the socket that a blocked send waits for went away
+  int armed_fd_ = -1;      // pool socket that waits for EPOLLOUT
   uint64_t armed_tag_ = 0;
   uint64_t drained_ = 0;
   UdpStats udp_;

@@ -19,7 +19,6 @@ constexpr uint32_t kRoundMessages = 256;
 constexpr uint32_t kRoundPieces = 1024;
 constexpr uint32_t kRoundIovecs = 4096;
 constexpr uint32_t kRoundHeaders = 256 * 1024;
-constexpr uint32_t kMaxPools = 64;
 constexpr uint32_t kCallMessages = 64;  // of one sendmmsg
 constexpr uint32_t kCallBytes =
     256 * 1024;  // keeps what the checksum has just read in the second-level cache
@@ -35,8 +34,8 @@ struct Piece {
 };
 
 struct Message {
-  const Endpoint *to;
-  const uint8_t *addr;
+  int32_t peer;        // endpoint, or kNone: the address of `slot`
+  uint32_t slot;       // the first one
   int32_t head, tail;  // pieces
   int32_t next;        // in its lane
   uint32_t segments;
@@ -46,18 +45,19 @@ struct Message {
   bool closed;
 };
 
+}  // namespace
+
 // The messages of one socket in this round.
-struct Lane {
+struct Sender::Lane {
   uint32_t pool;
   uint32_t port;
   int32_t first, last;
 };
 
-}  // namespace
-
 struct Sender::Workspace {
-  Piece pieces[kRoundPieces];
-  Message messages[kRoundMessages];
+  // One more of each: the segment of a refused message that goes out alone.
+  Piece pieces[kRoundPieces + 1];
+  Message messages[kRoundMessages + 1];
   Lane lanes[kRoundMessages];
   int16_t lane_of[kMaxPools * kPoolPorts];
   mmsghdr calls[kCallMessages];
@@ -72,7 +72,38 @@ struct Sender::Workspace {
   uint32_t lane = 0;          // being flushed
   uint32_t built_iovecs = 0;  // of the current call
   uint32_t built_headers = 0;
+  // A message that UDP_SEGMENT was refused for, while its segments go out one by one.
+  int32_t single = kNone;
+  int32_t single_piece = kNone;
+  uint32_t single_next = 0;   // segment within the piece
+  bool single_large = false;  // a full-size one is longer than the path
 };
+
+namespace {
+
+// The message's own fault, or nobody's: asking again would not help. Other errors may be an ICMP error that
+// waits on the socket and fails the next send, whoever it goes to.
+bool is_own(int error) {
+  return error == EINVAL || error == EIO || error == EPERM || error == ENOBUFS || error == ENOMEM;
+}
+
+Shape shape_of(const Batch &b, uint32_t i) {
+  return {b.c.l3[i],
+          static_cast<uint16_t>(b.c.sum[i] >> 16),
+          static_cast<uint16_t>(b.c.sum[i]),
+          b.c.header[i],
+          b.c.segment[i],
+          b.c.kind[i]};
+}
+
+// Bytes of a piece's k-th datagram.
+uint32_t piece_bytes(const Batch &b, const Piece &piece, uint32_t k) {
+  if (b.c.segment[piece.slot] == 0) return b.c.len[piece.slot];
+  return b.c.header[piece.slot] +
+         segment_payload(shape_of(b, piece.slot), b.c.len[piece.slot], piece.first + k);
+}
+
+}  // namespace
 
 // What gather knows of a slot.
 struct Sender::Slot {
@@ -83,8 +114,7 @@ struct Sender::Slot {
   uint32_t last_size;  // of the last one
   uint32_t lane_key;
   const Pool *pool;
-  const Endpoint *to;
-  const uint8_t *addr;
+  int32_t peer;  // kNone: the slot's own address
   uint8_t tos;
 };
 
@@ -96,6 +126,7 @@ bool Sender::send(Batch &b, uint32_t count, std::vector<Pool> &pools, std::vecto
   count_ = count < b.slots ? count : b.slots;
   cursor_ = segment_ = failed_ = 0;
   w_->lane = w_->lane_count = 0;
+  w_->single = kNone;
   return resume(b, pools, endpoints, stats);
 }
 
@@ -131,21 +162,15 @@ void Sender::gather(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &e
     s.index = i;
     s.pool = &pools[pool];
     s.lane_key = static_cast<uint32_t>(pool) * kPoolPorts + b.c.port[i] % s.pool->count;
-    s.to = to;
-    s.addr = addr;
+    s.peer = to ? peer : kNone;
     s.tos = b.c.tos[i];
-    s.shape = {b.c.l3[i],
-               static_cast<uint16_t>(b.c.sum[i] >> 16),
-               static_cast<uint16_t>(b.c.sum[i]),
-               b.c.header[i],
-               b.c.segment[i],
-               b.c.kind[i]};
+    s.shape = shape_of(b, i);
     uint32_t len = b.c.len[i];
     if (s.shape.segment == 0) {
       s.segments = 1;
       s.size = s.last_size = len;
     } else {
-      if (s.shape.header >= len) {
+      if (!is_train(s.shape, b.bytes + b.c.off[i], len)) {
         fail_slot(b, i, -EINVAL);
         continue;
       }
@@ -172,8 +197,8 @@ uint32_t Sender::add(const Slot &s, uint32_t from) {
     uint32_t size = from + 1 == s.segments ? s.last_size : s.size;
     int16_t lane = w.lane_of[s.lane_key];
     Message *m = lane >= 0 ? &w.messages[w.lanes[lane].last] : nullptr;
-    bool fits = m && !m->closed && m->addr == s.addr && m->tos == s.tos && size <= m->size &&
-                m->segments < max && m->bytes + size <= kMaxMessage;
+    bool fits = m && !m->closed && m->peer == s.peer && (s.peer >= 0 || m->slot == s.index) &&
+                m->tos == s.tos && size <= m->size && m->segments < max && m->bytes + size <= kMaxMessage;
     uint32_t full = s.last_size == s.size ? s.segments - from : s.segments - from - 1;
     uint32_t n = 1;
     if (full > 1) {
@@ -199,7 +224,7 @@ uint32_t Sender::add(const Slot &s, uint32_t from) {
       if (w.message_count == kRoundMessages) return from;
       uint32_t k = w.message_count++;
       m = &w.messages[k];
-      *m = {s.to, s.addr, kNone, kNone, kNone, 0, 0, size, s.tos, false};
+      *m = {s.peer, s.index, kNone, kNone, kNone, 0, 0, size, s.tos, false};
       if (lane < 0) {
         lane = static_cast<int16_t>(w.lane_count++);
         w.lane_of[s.lane_key] = lane;
@@ -234,55 +259,137 @@ bool Sender::flush(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &en
   Workspace &w = *w_;
   for (; w.lane < w.lane_count; w.lane++) {
     Lane &lane = w.lanes[w.lane];
-    int fd = pools[lane.pool].fds[lane.port];
+    // Control may have taken the pool away while a socket was full.
+    Pool *pool = lane.pool < pools.size() && lane.port < pools[lane.pool].count ? &pools[lane.pool] : nullptr;
     bool retried = false;
     while (lane.first != kNone) {
-      uint32_t n = 0;
-      uint32_t bytes = 0;
-      w.built_iovecs = w.built_headers = 0;
-      int32_t m = lane.first;
-      for (; m != kNone && n < kCallMessages && (n == 0 || bytes + w.messages[m].bytes <= kCallBytes); n++) {
-        build(b, static_cast<uint32_t>(m), n);
-        bytes += w.messages[m].bytes;
-        m = w.messages[m].next;
+      uint32_t head = static_cast<uint32_t>(lane.first);
+      int error = pool ? 0 : EDESTADDRREQ;
+      if (pool && w.single == lane.first) {
+        if (!send_singly(b, *pool, lane.port, endpoints, stats)) return false;
+        lane.first = w.messages[head].next;
+        continue;
       }
-      int sent = sendmmsg(fd, w.calls, n, MSG_DONTWAIT);
-      stats.sends++;
-      if (sent > 0) {
-        stats.messages += sent;
-        for (int k = 0; k < sent; k++) lane.first = w.messages[lane.first].next;
+      if (pool) error = send_some(b, lane, pool->fds[lane.port], endpoints, stats);
+      if (error == 0) {
         retried = false;
         continue;
       }
-      int error = errno;
-      if (error == EINTR) continue;
       if (error == EAGAIN) {
-        blocked_fd_ = fd;
+        blocked_fd_ = pool->fds[lane.port];
         return false;
       }
-      // An ICMP error that waits on the socket fails the next send, whoever it goes to: take it away and try
-      // again.
-      if (!retried && drain_errors(fd, endpoints, stats) > 0) {
+      if (pool) drain_errors(pool->fds[lane.port], endpoints, stats);
+      if (pool && !retried && !is_own(error)) {
         retried = true;
         continue;
       }
-      uint32_t bad = static_cast<uint32_t>(lane.first);
-      lane.first = w.messages[bad].next;
       retried = false;
-      if ((error == EIO || error == EINVAL) && w.messages[bad].segments > 1) {
-        pools[lane.pool].gso = false;
-        gso_broke_ = true;
-        send_singly(b, bad, fd, stats);
-      } else {
-        fail(b, bad, -error);
+      if (w.messages[head].segments > 1 && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
+        begin_singly(*pool, head, error);
+        continue;
       }
+      fail(b, head, -error);
+      lane.first = w.messages[head].next;
     }
+    w.single = kNone;
   }
   return true;
 }
 
+// One sendmmsg from the lane's head on; what was sent leaves the lane. 0, or errno when nothing was sent.
+int Sender::send_some(Batch &b, Lane &lane, int fd, std::vector<Endpoint> &endpoints, UdpStats &stats) {
+  Workspace &w = *w_;
+  uint32_t n = 0;
+  uint32_t bytes = 0;
+  w.built_iovecs = w.built_headers = 0;
+  int32_t m = lane.first;
+  for (; m != kNone && n < kCallMessages && (n == 0 || bytes + w.messages[m].bytes <= kCallBytes); n++) {
+    build(b, endpoints, static_cast<uint32_t>(m), n);
+    bytes += w.messages[m].bytes;
+    m = w.messages[m].next;
+  }
+  int sent;
+  do {
+    sent = sendmmsg(fd, w.calls, n, MSG_DONTWAIT);
+    stats.sends++;
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) return errno;
+  stats.messages += static_cast<uint32_t>(sent);
+  for (int k = 0; k < sent; k++) lane.first = w.messages[lane.first].next;
+  return 0;
+}
+
+// A message with UDP_SEGMENT was refused: its segments are to go out one by one. EIO: the device below does
+// not do it. EINVAL: the same, or an older kernel found a segment longer than the path. EMSGSIZE: newer ones
+// say so; then only a shorter last datagram can still get through.
+void Sender::begin_singly(Pool &pool, uint32_t message, int error) {
+  Workspace &w = *w_;
+  const Message &m = w.messages[message];
+  w.single = static_cast<int32_t>(message);
+  w.single_piece = m.head;
+  w.single_next = 0;
+  w.single_large = error == EMSGSIZE;
+  if (error == EIO) refuse_gso(pool);
+}
+
+void Sender::refuse_gso(Pool &pool) {
+  pool.gso = false;
+  gso_broke_ = true;
+}
+
+// Goes on with the segments of w.single; false when the socket is full.
+bool Sender::send_singly(Batch &b, Pool &pool, uint32_t port, std::vector<Endpoint> &endpoints,
+                         UdpStats &stats) {
+  Workspace &w = *w_;
+  const Message whole = w.messages[w.single];
+  const int fd = pool.fds[port];
+  bool retried = false;
+  while (w.single_piece != kNone) {
+    const Piece piece = w.pieces[w.single_piece];
+    if (w.single_next == piece.count) {
+      w.single_piece = piece.next;
+      w.single_next = 0;
+      continue;
+    }
+    Message &one = w.messages[kRoundMessages];
+    one = whole;
+    one.segments = 1;
+    one.head = one.tail = static_cast<int32_t>(kRoundPieces);
+    one.next = kNone;
+    one.bytes = piece_bytes(b, piece, w.single_next);
+    w.pieces[kRoundPieces] = {piece.slot, piece.first + w.single_next, 1, kNone};
+    bool full = one.bytes == whole.size;
+    // A train that lost a segment is lost as a whole to whoever counts; the path is too narrow for its kind.
+    if (w.single_large && (full || b.c.err[piece.slot] != 0)) {
+      fail_slot(b, piece.slot, -EMSGSIZE);
+      w.single_next++;
+      continue;
+    }
+    Lane lane = {0, port, static_cast<int32_t>(kRoundMessages), kNone};
+    int error = send_some(b, lane, fd, endpoints, stats);
+    if (error == EAGAIN) {
+      blocked_fd_ = fd;
+      return false;
+    }
+    if (error != 0) drain_errors(fd, endpoints, stats);
+    if (error != 0 && !retried && !is_own(error)) {
+      retried = true;
+      continue;
+    }
+    retried = false;
+    if (error != 0) fail_slot(b, piece.slot, -error);
+    if (error == EMSGSIZE && full) w.single_large = true;
+    // What UDP_SEGMENT was refused for goes through without it.
+    if (error == 0 && full) refuse_gso(pool);
+    w.single_next++;
+  }
+  w.single = kNone;
+  return true;
+}
+
 // Fills calls[at] with a message: iovecs, headers of train segments, control messages.
-void Sender::build(Batch &b, uint32_t message, uint32_t at) {
+void Sender::build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at) {
   Workspace &w = *w_;
   Message &m = w.messages[message];
   uint32_t first = w.built_iovecs;
@@ -295,28 +402,28 @@ void Sender::build(Batch &b, uint32_t message, uint32_t at) {
       w.iovecs[w.built_iovecs++] = {data, len};
       continue;
     }
-    Shape s = {b.c.l3[i],
-               static_cast<uint16_t>(b.c.sum[i] >> 16),
-               static_cast<uint16_t>(b.c.sum[i]),
-               b.c.header[i],
-               b.c.segment[i],
-               b.c.kind[i]};
+    Shape s = shape_of(b, i);
+    Splitter splitter(s, data, len);
     for (uint32_t k = piece.first; k < piece.first + piece.count; k++) {
       uint8_t *header = w.headers + w.built_headers;
-      write_segment_header(s, data, len, k, header);
+      splitter.write(k, header);
       w.built_headers += (s.header + 7u) & ~7u;
       w.iovecs[w.built_iovecs++] = {header, s.header};
       w.iovecs[w.built_iovecs++] = {data + s.header + static_cast<size_t>(k) * s.segment,
                                     segment_payload(s, len, k)};
     }
   }
+  // Looked up now, not when gathered: control may have changed the endpoint while a socket was full.
+  const Endpoint *to = m.peer >= 0 ? &endpoints[static_cast<uint32_t>(m.peer)] : nullptr;
+  uint8_t *addr =
+      to ? endpoints[static_cast<uint32_t>(m.peer)].addr : b.c.addr + static_cast<size_t>(m.slot) * kAddrLen;
   msghdr &h = w.calls[at].msg_hdr;
   h = {};
-  h.msg_name = const_cast<uint8_t *>(m.addr);
-  h.msg_namelen = sockaddr_len(m.addr);
+  h.msg_name = addr;
+  h.msg_namelen = sockaddr_len(addr);
   h.msg_iov = w.iovecs + first;
   h.msg_iovlen = w.built_iovecs - first;
-  bool v6 = reinterpret_cast<const sockaddr *>(m.addr)->sa_family == AF_INET6;
+  bool v6 = reinterpret_cast<const sockaddr *>(addr)->sa_family == AF_INET6;
   uint8_t *control = w.control[at];
   size_t used = 0;
   auto put = [&](int level, int type, const void *value, size_t size) {
@@ -336,14 +443,14 @@ void Sender::build(Batch &b, uint32_t message, uint32_t at) {
     put(v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);
   }
   static const uint8_t zero[kLocalLen] = {};
-  if (m.to && memcmp(m.to->local, zero, kLocalLen) != 0) {
+  if (to && memcmp(to->local, zero, kLocalLen) != 0) {
     if (v6) {
       in6_pktinfo info{};
-      memcpy(&info.ipi6_addr, m.to->local, 16);
+      memcpy(&info.ipi6_addr, to->local, 16);
       put(IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
     } else {
       in_pktinfo info{};
-      memcpy(&info.ipi_spec_dst, m.to->local + 12, 4);
+      memcpy(&info.ipi_spec_dst, to->local + 12, 4);
       put(IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
     }
   }
@@ -359,40 +466,6 @@ void Sender::fail_slot(Batch &b, uint32_t slot, int error) {
 void Sender::fail(Batch &b, uint32_t message, int error) {
   for (int32_t p = w_->messages[message].head; p != kNone; p = w_->pieces[p].next) {
     fail_slot(b, w_->pieces[p].slot, error);
-  }
-}
-
-// The device below does not do UDP_SEGMENT: the segments of a refused message go out one by one. Rare, so it
-// may wait.
-void Sender::send_singly(Batch &b, uint32_t message, int fd, UdpStats &stats) {
-  Workspace &w = *w_;
-  Message whole = w.messages[message];
-  for (int32_t p = whole.head; p != kNone; p = w.pieces[p].next) {
-    const Piece piece = w.pieces[p];
-    for (uint32_t k = 0; k < piece.count; k++) {
-      Message one = whole;
-      Piece part = {piece.slot, piece.first + k, 1, kNone};
-      Piece kept = w.pieces[p];
-      w.pieces[p] = part;
-      one.head = one.tail = p;
-      one.segments = 1;
-      w.messages[message] = one;
-      w.built_iovecs = w.built_headers = 0;
-      build(b, message, 0);
-      w.pieces[p] = kept;
-      w.messages[message] = whole;
-      int put;
-      do {
-        put = sendmsg(fd, &w.calls[0].msg_hdr, MSG_DONTWAIT);
-        stats.sends++;
-        if (put < 0 && errno == EAGAIN) {
-          pollfd full = {fd, POLLOUT, 0};
-          poll(&full, 1, 100);
-        }
-      } while (put < 0 && (errno == EINTR || errno == EAGAIN));
-      if (put < 0) fail_slot(b, piece.slot, -errno);
-      if (put >= 0) stats.messages++;
-    }
   }
 }
 

@@ -7,6 +7,8 @@
 
 namespace vtepd {
 
+constexpr uint32_t kMaxPools = 64;
+
 class Sender {
  public:
   Sender();
@@ -27,14 +29,18 @@ class Sender {
  private:
   struct Workspace;
   struct Slot;
+  struct Lane;
 
   void gather(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints);
   uint32_t add(const Slot &s, uint32_t from);
   bool flush(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints, UdpStats &stats);
-  void build(Batch &b, uint32_t message, uint32_t at);
+  int send_some(Batch &b, Lane &lane, int fd, std::vector<Endpoint> &endpoints, UdpStats &stats);
+  void begin_singly(Pool &pool, uint32_t message, int error);
+  bool send_singly(Batch &b, Pool &pool, uint32_t port, std::vector<Endpoint> &endpoints, UdpStats &stats);
+  void refuse_gso(Pool &pool);
+  void build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at);
   void fail(Batch &b, uint32_t message, int error);
   void fail_slot(Batch &b, uint32_t slot, int error);
-  void send_singly(Batch &b, uint32_t message, int fd, UdpStats &stats);
 
   std::unique_ptr<Workspace> w_;
   uint32_t count_ = 0;

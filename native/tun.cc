@@ -1,6 +1,7 @@
 #include "tun.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/uio.h>
 
 namespace vtepd {
@@ -24,6 +25,20 @@ void store(Batch &b, uint32_t i, int32_t id, size_t off, uint32_t len, const Sha
   b.c.tos[i] = 0;
 }
 
+// Writes one frame or train. 0 or -errno.
+int put(Device &device, const iovec *iov, int parts, TunStats &stats) {
+  if (device.gone) return device.gone;
+  ssize_t n;
+  do {
+    n = writev(device.fd, iov, parts);
+  } while (n < 0 && errno == EINTR);
+  stats.writes++;
+  if (n >= 0) return 0;
+  int error = -errno;
+  if (is_gone(errno)) device.gone = error;
+  return error;
+}
+
 }  // namespace
 
 uint32_t receive_frames(Device &device, int32_t id, Batch &b, uint32_t start, uint32_t cap, size_t *at,
@@ -32,7 +47,7 @@ uint32_t receive_frames(Device &device, int32_t id, Batch &b, uint32_t start, ui
   while (n < cap && *at + kFrameRoom <= b.size) {
     size_t off = *at + kHeadroom;
     VnetHdr h;
-    iovec iov[2] = {{&h, sizeof h}, {b.bytes + off, 65536}};
+    iovec iov[2] = {{&h, sizeof h}, {b.bytes + off, kFrameBytes}};
     ssize_t got = readv(device.fd, iov, 2);
     stats.reads++;
     if (got < 0) {
@@ -40,6 +55,7 @@ uint32_t receive_frames(Device &device, int32_t id, Batch &b, uint32_t start, ui
       if (is_gone(errno)) device.gone = -errno;
       break;
     }
+    if (got == 0) break;
     if (got <= static_cast<ssize_t>(sizeof h)) {
       stats.bad_frames++;
       continue;
@@ -67,38 +83,80 @@ uint32_t Emitter::emit(Device &device, Batch &b, uint32_t from, uint32_t to, Tun
     if (b.c.len[i] == 0 || !b.holds(i)) continue;
     co.add(i - from, b.bytes + b.c.off[i], b.c.len[i], b.c.segment[i]);
   }
-  co.finish();
-
   uint32_t failed = 0;
-  iovec iov[1 + kMaxSegments];
   for (uint32_t k = 0; k < co.count(); k++) {
     const Item &item = co.item(k);
-    VnetHdr vnet = item.vnet;
-    iov[0] = {&vnet, sizeof vnet};
-    uint32_t slot = item.first;
-    iov[1] = {b.bytes + b.c.off[from + slot], b.c.len[from + slot]};
-    int parts = 2;
-    for (uint32_t f = 1; f < item.frames; f++) {
-      slot = co.next(slot);
-      uint32_t i = from + slot;
-      iov[parts++] = {b.bytes + b.c.off[i] + item.header, b.c.len[i] - item.header};
+    if (item.vnet.gso_type == kSingle) {
+      failed += write_frames(device, b, from, item, stats);
+      continue;
     }
-    ssize_t put;
-    do {
-      put = writev(device.fd, iov, parts);
-    } while (put < 0 && errno == EINTR);
-    stats.writes++;
-    if (put >= 0) continue;
-    int error = -errno;
-    if (is_gone(errno)) device.gone = error;
-    // Linux 6.6.44 and its neighbours refuse valid trains with EINVAL: from now on single frames only.
-    if (errno == EINVAL && item.frames > 1) device.tcp = device.udp = false;
-    slot = item.first;
-    for (uint32_t f = 0; f < item.frames; f++) {
+    bool &takes = item.vnet.gso_type == kUdp ? device.udp : device.tcp;
+    int error = takes ? write_train(device, b, from, item, stats) : -EINVAL;
+    if (error == -EINVAL && item.frames == 1) {
+      error = write_segments(device, item, stats);
+    } else if (error == -EINVAL) {
+      uint32_t n = write_frames(device, b, from, item, stats);
+      // Linux 6.6.44 and its neighbours refuse valid trains. A frame that fails by itself proves nothing.
+      if (n == 0) takes = false;
+      failed += n;
+      continue;
+    }
+    uint32_t slot = item.first;
+    for (uint32_t f = 0; error < 0 && f < item.frames; f++) {
+      if (f > 0) slot = co.next(slot);
       b.c.err[from + slot] = error;
       failed++;
-      slot = co.next(slot);
     }
+  }
+  return failed;
+}
+
+// One write: virtio header and joined headers, then the payloads where they lie. 0 or -errno.
+int Emitter::write_train(Device &device, const Batch &b, uint32_t from, const Item &item, TunStats &stats) {
+  uint8_t front[sizeof(VnetHdr) + kMaxHeader];
+  memcpy(front, &item.vnet, sizeof(VnetHdr));
+  coalescer_->write_header(item, front + sizeof(VnetHdr));
+  iovec iov[1 + kMaxSegments];
+  iov[0] = {front, sizeof(VnetHdr) + item.header};
+  uint32_t slot = item.first;
+  for (uint32_t f = 0; f < item.frames; f++) {
+    if (f > 0) slot = coalescer_->next(slot);
+    uint32_t i = from + slot;
+    iov[1 + f] = {b.bytes + b.c.off[i] + item.header, b.c.len[i] - item.header};
+  }
+  return put(device, iov, static_cast<int>(1 + item.frames), stats);
+}
+
+// A super-packet for a device that does not take it: its segments, one by one. 0 or the first -errno.
+int Emitter::write_segments(Device &device, const Item &item, TunStats &stats) {
+  Shape s = coalescer_->shape(item);
+  Splitter splitter(s, item.frame, item.length);
+  uint8_t front[sizeof(VnetHdr) + kMaxHeader] = {};
+  uint32_t count = segment_count(s, item.length);
+  int error = 0;
+  for (uint32_t k = 0; k < count && !device.gone; k++) {
+    splitter.write(k, front + sizeof(VnetHdr));
+    const uint8_t *payload = item.frame + s.header + static_cast<size_t>(k) * s.segment;
+    iovec iov[2] = {{front, sizeof(VnetHdr) + s.header},
+                    {const_cast<uint8_t *>(payload), segment_payload(s, item.length, k)}};
+    int e = put(device, iov, 2, stats);
+    if (error == 0) error = e;
+  }
+  return error;
+}
+
+// The frames of an item as they came. Returns how many failed.
+uint32_t Emitter::write_frames(Device &device, Batch &b, uint32_t from, const Item &item, TunStats &stats) {
+  static constexpr VnetHdr kPlain = {};
+  const VnetHdr &vnet = item.frames == 1 ? item.vnet : kPlain;
+  uint32_t failed = 0;
+  uint32_t slot = item.first;
+  for (uint32_t f = 0; f < item.frames; f++) {
+    if (f > 0) slot = coalescer_->next(slot);
+    uint32_t i = from + slot;
+    iovec iov[2] = {{const_cast<VnetHdr *>(&vnet), sizeof vnet}, {b.bytes + b.c.off[i], b.c.len[i]}};
+    b.c.err[i] = put(device, iov, 2, stats);
+    failed += b.c.err[i] != 0;
   }
   return failed;
 }

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "batch.h"
-#include "offload.h"
+#include "coalescer.h"
 
 namespace vtepd {
 
@@ -30,18 +30,28 @@ struct TunStats {
 uint32_t receive_frames(Device &device, int32_t id, Batch &b, uint32_t start, uint32_t cap, size_t *at,
                         TunStats &stats);
 
+/// The longest frame that a device hands over: an IP packet of 65535 bytes behind Ethernet and two tags. A
+/// read with less room cuts it without a word.
+constexpr size_t kFrameBytes = 65535 + 14 + 8 + 3;
+
 /// Room that receive_frames wants for one more frame.
-constexpr size_t kFrameRoom = kHeadroom + 65536 + kTailroom;
+constexpr size_t kFrameRoom = kHeadroom + kFrameBytes + kTailroom;
 
 class Emitter {
  public:
   Emitter() : coalescer_(new Coalescer) {}
 
-  /// Writes slots [from, to) of `b`, all for this device, joining what can be joined. err[i] is 0 or -errno.
-  /// Returns how many frames failed.
+  /// Writes slots [from, to) of `b`, at most kMaxFrames and all for this device, joining what can be joined.
+  /// `segment` holds the hint (Coalescer::add). err[i] is 0 or -errno. Returns how many frames failed.
+  /// A train that the device refuses with EINVAL goes out frame by frame; when that works, device.tcp or
+  /// device.udp is switched off.
   uint32_t emit(Device &device, Batch &b, uint32_t from, uint32_t to, TunStats &stats);
 
  private:
+  int write_train(Device &device, const Batch &b, uint32_t from, const Item &item, TunStats &stats);
+  int write_segments(Device &device, const Item &item, TunStats &stats);
+  uint32_t write_frames(Device &device, Batch &b, uint32_t from, const Item &item, TunStats &stats);
+
   std::unique_ptr<Coalescer> coalescer_;
 };
 

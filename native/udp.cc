@@ -59,7 +59,9 @@ bool same_address(const uint8_t *a, const uint8_t *b) {
 uint32_t receive_datagrams(Socket &socket, int32_t id, Batch &b, uint32_t start, UdpStats &stats) {
   uint32_t room = b.slots < start ? 0 : b.slots - start;
   if (room > kMessages) room = kMessages;
-  if (room == 0 || static_cast<size_t>(start + room) * kDatagramRoom > b.size) return start;
+  size_t places = b.size / kDatagramRoom;
+  if (places < start + room) room = places < start ? 0 : static_cast<uint32_t>(places - start);
+  if (room == 0) return start;
   mmsghdr msgs[kMessages];
   iovec iov[kMessages];
   alignas(cmsghdr) uint8_t control[kMessages][kControl];
@@ -100,6 +102,11 @@ uint32_t drain_errors(int fd, std::vector<Endpoint> &endpoints, UdpStats &stats)
     msghdr msg = {addr, sizeof addr, &iov, 1, control, sizeof control, 0};
     if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
       if (errno == EINTR) continue;
+      // An error that found no room in the queue is still set on the socket: poll would report it for ever,
+      // and the next send would pay for it.
+      int pending;
+      socklen_t size = sizeof pending;
+      if (n == 0) getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &size);
       return n;
     }
     n++;

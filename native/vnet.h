@@ -1,5 +1,5 @@
-// The header in front of every frame of a device opened with IFF_VNET_HDR: struct virtio_net_hdr of linux/virtio_net.h,
-// written again because that header is not valid C++ in every release. Native byte order.
+// The header in front of every frame of a device opened with IFF_VNET_HDR: struct virtio_net_hdr of
+// linux/virtio_net.h, written again because that header is not valid C++ in every release. Native byte order.
 #pragma once
 #include <cstdint>
 
