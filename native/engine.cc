@@ -165,7 +165,7 @@ uint32_t Engine::receive_devices(Batch &b) {
   size_t at = 0;
   for (uint32_t id : ready_devices_) {
     Device &d = devices_[id];
-    if (d.fd < 0 || d.gone) continue;
+    if (d.fd < 0 || d.gone || at >= kCrossingBytes) continue;
     uint32_t cap = n + kFramesPerDevice < b.slots ? n + kFramesPerDevice : b.slots;
     n = receive_frames(d, static_cast<int32_t>(id), b, n, cap, &at, tun_);
     if (d.gone) lose(d, d.gone);

@@ -44,7 +44,7 @@ int put(Device &device, const iovec *iov, int parts, TunStats &stats) {
 uint32_t receive_frames(Device &device, int32_t id, Batch &b, uint32_t start, uint32_t cap, size_t *at,
                         TunStats &stats) {
   uint32_t n = start;
-  while (n < cap && *at + kFrameRoom <= b.size) {
+  while (n < cap && *at < kCrossingBytes && *at + kFrameRoom <= b.size) {
     size_t off = *at + kHeadroom;
     VnetHdr h;
     iovec iov[2] = {{&h, sizeof h}, {b.bytes + off, kFrameBytes}};

@@ -34,6 +34,10 @@ uint32_t receive_frames(Device &device, int32_t id, Batch &b, uint32_t start, ui
 /// read with less room cuts it without a word.
 constexpr size_t kFrameBytes = 65535 + 14 + 8 + 3;
 
+/// Bytes of frames in one crossing: what was read is still in the second-level cache when it is sent
+/// (docs/performance.md).
+constexpr size_t kCrossingBytes = 256 * 1024;
+
 /// Room that receive_frames wants for one more frame.
 constexpr size_t kFrameRoom = kHeadroom + kFrameBytes + kTailroom;
 

@@ -16,6 +16,7 @@ namespace vtepd {
 
 constexpr uint32_t kPoolPorts = 64;
 constexpr uint32_t kMessages = 32;                               // datagrams or trains of one recvmmsg
+constexpr uint32_t kReceiveBytes = 256 * 1024;                   // aim of one recvmmsg, for the cache's sake
 constexpr size_t kDatagramRoom = kHeadroom + 65536 + kTailroom;  // slab bytes of one received message
 
 struct UdpStats {
@@ -30,6 +31,7 @@ struct UdpStats {
 struct Socket {
   int fd = -1;  // borrowed: control opens and closes it
   uint32_t overflow = 0;
+  uint32_t messages = kMessages;  // how many to ask for next: fewer when they are trains (kReceiveBytes)
 };
 
 /// One far end: where datagrams for a peer id go, and by which pool.
