@@ -23,13 +23,21 @@ uint64_t load64(const uint8_t *p) {
   return v;
 }
 
-// Fewer than 8 bytes, laid in memory order and padded with zeros.
+// The n < 8 bytes at p in memory order, padded with zeros.
 uint64_t load_tail(const uint8_t *p, size_t n) {
   uint8_t word[8] = {};
   if (n & 4) memcpy(word, p, 4);
   if (n & 2) memcpy(word + (n & 4), p + (n & 4), 2);
   if (n & 1) word[n & 6] = p[n & 6];
   return load64(word);
+}
+
+// The same when 8 bytes before p + n may be read; spares what load_tail pays for writing bytes and reading a
+// word.
+uint64_t load_tail_backwards(const uint8_t *p, size_t n) {
+  uint64_t v = load64(p + n - 8);
+  unsigned bits = static_cast<unsigned>(8 - n) * 8;
+  return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v >> bits : v << bits;
 }
 
 #if defined(__x86_64__)
@@ -62,9 +70,8 @@ __attribute__((target("avx2"))) uint64_t sum_avx2(const uint8_t *p, size_t n) {
 
 #endif
 
-}  // namespace
-
-uint64_t sum_bytes_plain(const uint8_t *p, size_t n, uint64_t acc) {
+// As sum_bytes_plain, but the 8 bytes before p + n may be read.
+uint64_t sum_on(const uint8_t *p, size_t n, uint64_t acc) {
   if (n >= 64) {
     // Four independent chains: one would wait for its own carry at every step.
     uint64_t a = acc, b = 0, c = 0, d = 0;
@@ -81,15 +88,21 @@ uint64_t sum_bytes_plain(const uint8_t *p, size_t n, uint64_t acc) {
     acc = add_carry(add_carry(a, b), add_carry(c, d));
   }
   for (; n >= 8; n -= 8, p += 8) acc = add_carry(acc, load64(p));
-  return n ? add_carry(acc, load_tail(p, n)) : acc;
+  return n ? add_carry(acc, load_tail_backwards(p, n)) : acc;
+}
+
+}  // namespace
+
+uint64_t sum_bytes_plain(const uint8_t *p, size_t n, uint64_t acc) {
+  return n >= 8 ? sum_on(p, n, acc) : add_carry(acc, load_tail(p, n));
 }
 
 uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t acc) {
 #if defined(__x86_64__)
   if (n >= kVectorMin && __builtin_cpu_supports("avx2")) {
     acc = add_carry(acc, sum_avx2(p, n));
-    p += n & ~static_cast<size_t>(31);
-    n &= 31;
+    size_t done = n & ~static_cast<size_t>(31);
+    return sum_on(p + done, n - done, acc);
   }
 #endif
   return sum_bytes_plain(p, n, acc);

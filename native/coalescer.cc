@@ -15,7 +15,12 @@ namespace {
 bool is_tunnel_port(uint16_t port) { return port == 4789 || port == 8472 || port == 6081; }
 
 bool ip_checksum_right(const uint8_t *frame, const Headers &h) {
-  return h.version == 6 || fold(sum_bytes(frame + h.l3, h.l4 - h.l3, 0)) == 0xffff;
+  if (h.version == 6) return true;
+  const uint8_t *ip = frame + h.l3;
+  if (!h.plain) return fold(sum_bytes(ip, h.l4 - h.l3, 0)) == 0xffff;
+  uint64_t sum = load32(ip);
+  for (int k = 4; k < 20; k += 4) sum += load32(ip + k);
+  return fold(sum) == 0xffff;
 }
 
 // Exactly ACK, with or without PSH; ECE as long as all frames have it (joining compares). CWR belongs to one
@@ -109,7 +114,7 @@ void Coalescer::add(uint32_t slot, const uint8_t *frame, uint32_t len, uint16_t 
   Packet p;
   p.frame = frame;
   p.len = len;
-  p.h = find_headers(frame, len, ethernet_);
+  p.h.find(frame, len, ethernet_);
   const Headers &h = p.h;
   p.tcp = h.protocol == kProtocolTcp;
   if (h.version == 0 || (h.whole && !p.tcp && h.protocol != kProtocolUdp)) {

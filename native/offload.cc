@@ -45,7 +45,8 @@ int describe_train(const VnetHdr &v, const uint8_t *frame, uint32_t len, const H
 
 int describe(const VnetHdr &v, const uint8_t *frame, uint32_t len, bool ethernet, Shape *out) {
   if (len < (ethernet ? kEthernetLen : 1)) return -EINVAL;
-  Headers h = find_headers(frame, len, ethernet);
+  Headers h;
+  h.find(frame, len, ethernet);
   if (v.gso_type != kSingle) return describe_train(v, frame, len, h, out);
   *out = {static_cast<uint16_t>(h.l3), 0, 0, 0, 0, kSingle};
   if ((v.flags & kVnetNeedsCsum) == 0) return 0;

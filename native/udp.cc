@@ -94,7 +94,7 @@ uint32_t receive_datagrams(Socket &socket, int32_t id, Batch &b, uint32_t start,
   // Trains of 64 KiB: four at a time. Small datagrams: as many as there are.
   uint32_t mean = bytes / static_cast<uint32_t>(got) + 1;
   uint32_t next = kReceiveBytes / mean;
-  socket.messages = next < 4 ? 4 : next > kMessages ? kMessages : next;
+  socket.messages = next < 1 ? 1 : next > kMessages ? kMessages : next;
   return start + got;
 }
 

@@ -3,16 +3,16 @@
 import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
-import { type AgentApi, ApiError, type FdbEntry, type Status } from './control/api.ts'
+import { type AgentApi, ApiError, type FdbEntry, type Profile, type Status } from './control/api.ts'
 import { macBytes, Overlay, type Running } from './control/apply.ts'
 import { isGroupMac, isZeroMac, parseMac } from './control/mac.ts'
-import { metricsText } from './control/metrics.ts'
+import { Metrics } from './control/metrics.ts'
 import type { Config } from './control/model.ts'
 import * as pcap from './control/pcap.ts'
 import { refusalFrom } from './control/refusal.ts'
 import * as report from './control/report.ts'
 import { Resolver } from './control/resolve.ts'
-import { type ApiServer, serveApi } from './control/socket.ts'
+import { ControlSocket, MetricsListener } from './control/socket.ts'
 import { findUnderlay, type LocalAddress, sameAddresses } from './control/underlay.ts'
 import { Counters, STAT_NATIVE_CPU, STAT_THREAD_CPU } from './counters.ts'
 import type { DataThreadInput } from './data-thread.ts'
@@ -57,7 +57,9 @@ export class Agent implements AgentApi {
   private mailbox!: Mailbox
   private overlay!: Overlay
   private underlay: LocalAddress[] = []
-  private server: ApiServer | null = null
+  private socket: ControlSocket | null = null
+  private listener: MetricsListener | null = null
+  private metricsRegistry: Metrics | null = null
   private queue: Promise<unknown> = Promise.resolve()
   private resolveTimer: NodeJS.Timeout | null = null
   private settleTimer: NodeJS.Timeout | null = null
@@ -76,11 +78,9 @@ export class Agent implements AgentApi {
   async start(): Promise<void> {
     try {
       // The socket first: a second agent on the same runtime directory must not touch a device.
-      this.server = await serveApi(this, {
-        runtimeDir: this.options.runtimeDir,
-        metrics: this.config.metrics,
-        log: this.log,
-      })
+      this.socket = await ControlSocket.open(this.options.runtimeDir)
+      const { metrics } = this.config
+      if (metrics) this.listener = await MetricsListener.open(metrics.host, metrics.port, this)
       await this.startDataThread()
       this.underlay = findUnderlay(this.config.underlay)
       await this.lookUpNames()
@@ -88,6 +88,7 @@ export class Agent implements AgentApi {
       await this.overlay.apply(this.config, this.underlay)
       this.watchHost()
       this.armResolver()
+      this.socket.serve(this)
       this.sayWhatRuns()
     } catch (error) {
       await this.shutDown()
@@ -119,14 +120,13 @@ export class Agent implements AgentApi {
   }
 
   metrics(): Promise<string> {
-    return metricsText(this.status())
+    this.metricsRegistry ??= new Metrics({ status: () => this.status(), epochSeconds: () => Date.now() / 1000 })
+    return this.metricsRegistry.text()
   }
 
-  /** CPU time in nanoseconds: of the data thread, inside its native calls (with VTEPD_PROFILE=1), of the whole process. */
-  profile(): Record<string, number> {
+  profile(): Profile {
     const { user, system } = process.cpuUsage()
     return {
-      schema: 1,
       dataThreadCpuNs: this.counters.stats[STAT_THREAD_CPU]!,
       nativeCpuNs: this.counters.stats[STAT_NATIVE_CPU]!,
       processCpuNs: (user + system) * 1000,
@@ -270,7 +270,8 @@ export class Agent implements AgentApi {
     }
     await this.worker?.terminate()
     this.overlay?.sockets.closeAll()
-    await this.server?.close()
+    await this.listener?.close()
+    await this.socket?.close()
     this.finished()
   }
 

@@ -67,6 +67,13 @@ export interface FdbEntry {
   ageSeconds: number
 }
 
+export interface Profile {
+  /** Of the data thread; inside its native calls (counted with VTEPD_PROFILE=1 only); of the whole process. */
+  dataThreadCpuNs: number
+  nativeCpuNs: number
+  processCpuNs: number
+}
+
 /** An answer that is not 200: `status` is HTTP's, `message` says where and how to mend it; `faults` lists all of a file. */
 export class ApiError extends Error {
   readonly status: number
@@ -92,4 +99,6 @@ export interface AgentApi {
   /** Prometheus text. */
   metrics(): Promise<string>
   ready(): boolean
+  /** CPU time in nanoseconds, for `npm run bench`. */
+  profile(): Profile
 }

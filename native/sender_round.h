@@ -1,0 +1,84 @@
+// The inside of Sender: what one round of gathering and flushing works on. sender.cc gathers, sender_flush.cc
+// flushes; nobody else includes this.
+#pragma once
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "sender.h"
+
+namespace vtepd {
+
+constexpr uint32_t kMaxMessage = 65507;  // 65535 - 20 IPv4 - 8 UDP; IPv6 allows a little more
+constexpr uint32_t kRoundMessages = 256;
+constexpr uint32_t kRoundPieces = 1024;
+constexpr uint32_t kRoundIovecs = 4096;
+constexpr uint32_t kRoundHeaders = 256 * 1024;
+constexpr uint32_t kCallMessages = 64;  // of one sendmmsg
+constexpr uint32_t kCallBytes =
+    256 * 1024;  // keeps what the checksum has just read in the second-level cache
+constexpr size_t kControl =
+    CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo));
+
+// Part of a message: one datagram, or consecutive segments of a train.
+struct Piece {
+  uint32_t slot;
+  uint32_t first;
+  uint32_t count;
+  int32_t next;
+};
+
+struct Message {
+  int32_t peer;        // endpoint, or kNone: the address of `slot`
+  uint32_t slot;       // the first one
+  int32_t head, tail;  // pieces
+  int32_t next;        // in its lane
+  uint32_t segments;
+  uint32_t bytes;
+  uint32_t size;  // of every segment but perhaps the last
+  uint8_t tos;
+  bool closed;
+};
+
+// The messages of one socket in this round.
+struct Sender::Lane {
+  uint32_t pool;
+  uint32_t port;
+  int32_t first, last;
+};
+
+struct Sender::Workspace {
+  // One more of each: the segment of a refused message that goes out alone.
+  Piece pieces[kRoundPieces + 1];
+  Message messages[kRoundMessages + 1];
+  Lane lanes[kRoundMessages];
+  int16_t lane_of[kMaxPools * kPoolPorts];
+  mmsghdr calls[kCallMessages];
+  iovec iovecs[kRoundIovecs];
+  alignas(cmsghdr) uint8_t control[kCallMessages][kControl];
+  uint8_t headers[kRoundHeaders];
+  uint32_t piece_count = 0;
+  uint32_t message_count = 0;
+  uint32_t lane_count = 0;
+  uint32_t iovec_count = 0;
+  uint32_t header_bytes = 0;
+  uint32_t lane = 0;          // being flushed
+  uint32_t built_iovecs = 0;  // of the current call
+  uint32_t built_headers = 0;
+  // A message that UDP_SEGMENT was refused for, while its segments go out one by one.
+  int32_t single = kNone;
+  int32_t single_piece = kNone;
+  uint32_t single_next = 0;   // segment within the piece
+  bool single_large = false;  // a full-size one is longer than the path
+};
+
+inline Shape shape_of(const Batch &b, uint32_t i) {
+  return {b.c.l3[i],
+          static_cast<uint16_t>(b.c.sum[i] >> 16),
+          static_cast<uint16_t>(b.c.sum[i]),
+          b.c.header[i],
+          b.c.segment[i],
+          b.c.kind[i]};
+}
+
+}  // namespace vtepd

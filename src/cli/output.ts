@@ -1,0 +1,26 @@
+// What goes to stdout: text for people, with colour on a terminal alone, or one JSON object.
+
+export type Paint = (style: Style, text: string) => string
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow'
+
+const CODES: Record<Style, string> = { bold: '1', dim: '2', red: '31', green: '32', yellow: '33' }
+
+/** Colours for `stream`; plain when it is no terminal or NO_COLOR is set (no-color.org). */
+export function paintFor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): Paint {
+  const colour = stream.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
+  return colour ? (style, text) => `\x1b[${CODES[style]}m${text}\x1b[0m` : (_style, text) => text
+}
+
+export function printJson(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`)
+}
+
+export function print(text: string): void {
+  process.stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`)
+}
+
+/** Text from elsewhere without anything a terminal would obey. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, '?')
+}

@@ -1,0 +1,182 @@
+// The command line to a command and its flags, by yargs, which is fed the table of commands.ts and says what is wrong in one
+// line. Nothing runs here.
+import yargs, { type Argv } from 'yargs'
+import { nearest } from '../control/fault.ts'
+import { COMMANDS, type Command, type Flag, flagsOf, GLOBAL_FLAGS } from './commands.ts'
+import { Failure, USAGE } from './exit.ts'
+import { type Flags, join, unknownVariables } from './flags.ts'
+import { version } from './version.ts'
+
+export type Parsed =
+  | { readonly kind: 'run'; readonly command: Command; readonly flags: Flags; readonly warnings: readonly string[] }
+  /** Help or the version: goes to stdout as it is. */
+  | { readonly kind: 'text'; readonly text: string }
+
+const WIDTH = 100
+
+const WORDS: Record<string, string> = {
+  'Options:': 'Flags:',
+  'Positionals:': 'Arguments:',
+  'Show help': 'This help',
+  'Show version number': 'The version',
+}
+
+// Every word as it was typed: no numbers, no negation, no camel case, one value a flag.
+const PARSER = {
+  'boolean-negation': false,
+  'camel-case-expansion': false,
+  'dot-notation': false,
+  'greedy-arrays': false,
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'strip-aliased': true,
+}
+
+/** Throws Failure with exit code 2 for what does not fit the table. `columns`: width of the terminal. */
+export async function parse(args: readonly string[], env: NodeJS.ProcessEnv, columns = WIDTH): Promise<Parsed> {
+  let chosen: { command: Command; typed: Record<string, unknown> } | null = null
+  let text = ''
+  const parser = root(columns)
+  addCommands(parser, COMMANDS, ['vtepd'], (command, typed) => {
+    chosen = { command, typed }
+  })
+  parser.fail((message, error) => {
+    throw error instanceof Failure ? error : usage(args, message ?? error?.message ?? 'cannot be understood')
+  })
+  await parser.parseAsync([...args], {}, (_error: unknown, _typed: unknown, output: string) => {
+    text = output
+  })
+  if (text !== '') return { kind: 'text', text: `${text.trimEnd()}\n` }
+  if (chosen === null) throw usage(args, 'no command')
+  const { command, typed } = chosen as { command: Command; typed: Record<string, unknown> }
+  const flags = join(typed, [...(command.flags ?? []), ...GLOBAL_FLAGS], env)
+  return { kind: 'run', command, flags, warnings: warningsOf(env) }
+}
+
+function warningsOf(env: NodeJS.ProcessEnv): string[] {
+  const known = [...flagsOf(COMMANDS), ...GLOBAL_FLAGS]
+  return unknownVariables(env, known).map((name) => `the variable ${name} names no flag and is ignored`)
+}
+
+function root(columns: number): Argv {
+  const parser = yargs()
+    .scriptName('vtepd')
+    .locale('en')
+    .updateStrings(WORDS)
+    .parserConfiguration(PARSER)
+    .usageConfiguration({ 'hide-types': true })
+    .usage('vtepd: layer 2 and layer 3 overlays between hosts, VXLAN in userspace\n\nUsage: vtepd <command> [flags]')
+    .epilogue('A flag is also a variable: VTEPD_RUNTIME_DIR for --runtime-dir. `vtepd <command> --help` says more.')
+    .help('help')
+    .alias('help', 'h')
+    .version(version())
+    .wrap(Math.min(columns, WIDTH))
+    .strict()
+    .demandCommand(1)
+    .exitProcess(false)
+  for (const flag of GLOBAL_FLAGS) addFlag(parser, flag)
+  return parser.group([...GLOBAL_FLAGS.map((flag) => flag.name), 'help', 'version'], 'Global flags:') as Argv
+}
+
+type Choose = (command: Command, typed: Record<string, unknown>) => void
+
+function addCommands(parser: Argv, commands: readonly Command[], path: readonly string[], choose: Choose): void {
+  for (const command of commands) {
+    const usageText = [command.name, ...(command.arguments ?? []).map((a) => (a.optional ? `[${a.name}]` : `<${a.name}>`))]
+    const build = (own: Argv): Argv => {
+      const here = [...path, ...usageText].join(' ')
+      const more = command.more === undefined ? '' : `\n\n${command.more}`
+      own.usage(`${command.about}${more}\n\nUsage: ${here}${command.load ? '' : ' <command>'} [flags]`).epilogue('')
+      for (const argument of command.arguments ?? []) {
+        own.positional(argument.name, { type: 'string', describe: argument.about })
+      }
+      for (const flag of command.flags ?? []) addFlag(own, flag)
+      if (!command.load) own.demandCommand(1)
+      addCommands(own, command.commands ?? [], [...path, command.name], choose)
+      return own
+    }
+    parser.command(usageText.join(' '), command.about, build as never, (typed) => {
+      const extra = (typed._ as string[]).slice(path.length)[0]
+      if (extra !== undefined) throw unknown([...path.slice(1), command.name], String(extra), false)
+      checkChoices(command, typed)
+      choose(command, typed)
+    })
+  }
+}
+
+function addFlag(parser: Argv, flag: Flag): void {
+  const value = flag.value === undefined ? '' : `${flag.value}: `
+  parser.option(flag.name, {
+    ...(flag.short === undefined ? {} : { alias: flag.short }),
+    type: flag.kind === 'switch' ? 'boolean' : 'string',
+    requiresArg: flag.kind !== 'switch',
+    describe: `${value}${flag.about}`,
+  })
+}
+
+function checkChoices(command: Command, typed: Record<string, unknown>): void {
+  for (const { name, choices } of command.arguments ?? []) {
+    const value = typed[name]
+    if (!choices || value === undefined || choices.includes(String(value))) continue
+    throw new Failure(USAGE, `${command.name}: want ${choices.join(' or ')}, got ${JSON.stringify(value)}`)
+  }
+}
+
+// What yargs found, as one line with the mend.
+function usage(args: readonly string[], message: string): Failure {
+  const path = pathOf(args)
+  const [, first] = /^Unknown (?:argument|command)s?: ([^,]+)/.exec(message) ?? []
+  if (first !== undefined) {
+    const option = args.find((arg) => arg === `--${first}` || arg.startsWith(`--${first}=`))
+    return unknown(path, first, option !== undefined || args.some((arg) => /^-[^-]/.test(arg) && arg.includes(first)))
+  }
+  const [, flag] = /^Not enough arguments following: (\S+)/.exec(message) ?? []
+  const where = ['vtepd', ...path].join(' ')
+  if (flag !== undefined) {
+    const { name, value } = [...flagsOf(COMMANDS), ...GLOBAL_FLAGS].find((f) => f.name === flag || f.short === flag) ?? {
+      name: flag,
+      value: 'VALUE',
+    }
+    return new Failure(USAGE, `--${name} has no value; want --${name} ${value}`)
+  }
+  if (message === 'no command' || message.startsWith('Not enough non-option')) {
+    return new Failure(USAGE, `${where}: ${missing(path)}; \`${where} --help\` says more`)
+  }
+  return new Failure(USAGE, `${where}: ${message}; \`${where} --help\` says more`)
+}
+
+function missing(path: readonly string[]): string {
+  const command = commandAt(path)
+  if (!command?.arguments) return `want a command: ${below(path).join(', ')}`
+  return `want ${command.arguments.map((argument) => argument.name.toUpperCase()).join(' and ')}`
+}
+
+function unknown(path: readonly string[], word: string, isFlag: boolean): Failure {
+  const where = ['vtepd', ...path].join(' ')
+  const short = word.length === 1
+  const name = isFlag ? `${short ? '-' : '--'}${word}` : JSON.stringify(word)
+  const own = [...(commandAt(path)?.flags ?? []), ...GLOBAL_FLAGS].map((flag) => flag.name)
+  const guess = short && isFlag ? null : nearest(word, isFlag ? [...own, 'help', 'version'] : below(path))
+  const kind = isFlag ? 'flag' : below(path).length > 0 ? 'command' : 'argument'
+  const mend =
+    guess === null ? `\`${where} --help\` lists what there is` : `did you mean ${isFlag ? `--${guess}` : `\`${where} ${guess}\``}?`
+  return new Failure(USAGE, `${where}: unknown ${kind} ${name}; ${mend}`)
+}
+
+// The commands named on the command line, as far as they exist.
+function pathOf(args: readonly string[]): string[] {
+  const path: string[] = []
+  for (const arg of args) if (below(path).includes(arg)) path.push(arg)
+  return path
+}
+
+function commandAt(path: readonly string[]): Command | null {
+  let command: Command | null = null
+  for (const name of path) command = (command?.commands ?? COMMANDS).find((one) => one.name === name) ?? null
+  return command
+}
+
+function below(path: readonly string[]): string[] {
+  const commands = path.length === 0 ? COMMANDS : (commandAt(path)?.commands ?? [])
+  return commands.map((command) => command.name)
+}

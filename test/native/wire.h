@@ -1,0 +1,48 @@
+// Two ends over loopback: receiving sockets, a pool of sending ones, endpoints, and a Sender between them.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "../../native/fd.h"
+#include "../../native/sender.h"
+#include "tray.h"
+
+namespace test {
+
+struct Received {
+  Bytes bytes;
+  uint16_t port;  // source
+  uint8_t tos;
+  uint16_t segment;
+  Bytes local;
+};
+
+class Wire {
+ public:
+  /// `far_ends` receivers on 127.0.0.1 or ::1, each an endpoint of that number.
+  bool open(int family, uint32_t far_ends, uint32_t ports, uint32_t receive_flags = 0);
+
+  /// What waits at a receiver, in order of arrival.
+  std::vector<Received> receive(uint32_t far_end);
+
+  bool send() { return sender.send(tray.batch, tray.count, pools, endpoints, stats); }
+  bool resume() { return sender.resume(tray.batch, pools, endpoints, stats); }
+  void set_gso(bool on);
+  uint16_t port_of(uint32_t index) const { return ports_[index]; }
+  /// A slot for an endpoint.
+  uint32_t put(const Bytes &datagram, int32_t peer, uint16_t port = 0);
+
+  vtepd::Sender sender;
+  vtepd::UdpStats stats;
+  std::vector<vtepd::Pool> pools;
+  std::vector<vtepd::Endpoint> endpoints;
+  Tray tray{1024, 4 << 20};
+
+ private:
+  std::vector<vtepd::UniqueFd> receivers_, senders_;
+  std::vector<vtepd::Socket> sockets_;
+  std::vector<uint16_t> ports_;
+  Tray landing_{64, 64 * vtepd::kDatagramRoom};
+};
+
+}  // namespace test

@@ -1,0 +1,310 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { ConfigError, jsonSchema, parseConfig, underlayFaults } from '../../../src/control/config.ts'
+import { faultsOf, parse } from '../../support/config.ts'
+
+const EXAMPLES = new URL('../../../config/examples/', import.meta.url)
+
+describe('parseConfig', () => {
+  test('fills in every default', () => {
+    const config = parse(`
+networks: { blue: { vni: 42, security: plain } }
+peers: { host-b: { endpoint: 198.18.0.2 } }
+`)
+    expect(config).toEqual({
+      node: 'host-a',
+      underlay: { addresses: [], interface: null, vxlanPort: 4789 },
+      networks: [
+        {
+          name: 'blue',
+          vni: 42,
+          device: 'tap',
+          interface: 'vt42',
+          port: 4789,
+          addresses: [],
+          mac: null,
+          mtu: null,
+          security: 'plain',
+          netns: null,
+          learning: true,
+          ageingSec: 300,
+          macLimit: 65536,
+          flood: 'replicate',
+          accept: 'peers',
+          innerVlan: 'drop',
+          ecn: 'copy',
+          dscp: 0,
+          udpChecksum: 'on',
+          sourcePort: 'hash',
+          fdb: [],
+          routes: true,
+          sourceCheck: true,
+        },
+      ],
+      peers: [
+        {
+          name: 'host-b',
+          endpoint: { host: '198.18.0.2', port: null },
+          networks: [{ network: 'blue', allowedIps: [], mac: null }],
+        },
+      ],
+      metrics: null,
+      offloads: { tso: 'auto', uso: 'auto', udpGso: 'auto', udpGro: 'auto' },
+    })
+  })
+
+  test('takes every key of this version and brings values into canonical form', () => {
+    const config = parse(`
+node: rack1.host-7
+underlay: { address: [198.18.0.1, "FD00:0:0::1"], vxlanPort: 8472 }
+networks:
+  blue:
+    vni: 16777215
+    type: vxlan
+    device: tap
+    interface: overlay0
+    port: 4790
+    address: ["FD00:42:0::1/64", 10.42.0.1/24]
+    mac: 02-AA-BB-CC-DD-EE
+    mtu: 1430
+    security: plain
+    netns: 4711
+    learning: false
+    ageing: 1h30m
+    macLimit: 1
+    flood: off
+    accept: [198.18.0.0/24, 198.18.9.9, "FD00::/16"]
+    innerVlan: keep
+    ecn: off
+    dscp: inherit
+    udpChecksum: auto
+    sourcePort: fixed
+    fdb: [{ mac: "02:00:00:00:00:0A", vtep: host-b }, { mac: 02:00:00:00:00:0b, vtep: "fd00:0::3" }]
+    routes: false
+    sourceCheck: false
+peers:
+  host-b: { endpoint: "Host-B.Example.net:4789", type: vtepd, networks: [blue] }
+  host-c: { endpoint: "[fd00::0003]:4791", networks: { blue: } }
+metrics: { listen: "[::1]:9478" }
+offloads: { tso: on, uso: off, udpGso: auto, udpGro: on }
+workers: 1
+`)
+    expect(config.node).toBe('rack1.host-7')
+    expect(config.underlay).toEqual({ addresses: ['198.18.0.1', 'fd00::1'], interface: null, vxlanPort: 8472 })
+    expect(config.networks[0]).toEqual({
+      name: 'blue',
+      vni: 16777215,
+      device: 'tap',
+      interface: 'overlay0',
+      port: 4790,
+      addresses: ['fd00:42::1/64', '10.42.0.1/24'],
+      mac: '02:aa:bb:cc:dd:ee',
+      mtu: 1430,
+      security: 'plain',
+      netns: '4711',
+      learning: false,
+      ageingSec: 5400,
+      macLimit: 1,
+      flood: 'off',
+      accept: ['198.18.0.0/24', '198.18.9.9/32', 'fd00::/16'],
+      innerVlan: 'keep',
+      ecn: 'off',
+      dscp: 'inherit',
+      udpChecksum: 'auto',
+      sourcePort: 'fixed',
+      fdb: [
+        { mac: '02:00:00:00:00:0a', vtep: 'host-b' },
+        { mac: '02:00:00:00:00:0b', vtep: 'fd00::3' },
+      ],
+      routes: false,
+      sourceCheck: false,
+    })
+    expect(config.peers.map((peer) => peer.endpoint)).toEqual([
+      { host: 'host-b.example.net', port: 4789 },
+      { host: 'fd00::3', port: 4791 },
+    ])
+    expect(config.metrics).toEqual({ host: '::1', port: 9478 })
+    expect(config.offloads).toEqual({ tso: 'on', uso: 'off', udpGso: 'auto', udpGro: 'on' })
+  })
+
+  test('gives a layer 3 peer its prefixes by network, the general ones where none are its own', () => {
+    const config = parse(`
+networks:
+  a: { vni: 1, security: plain, device: tun, address: 10.1.0.1/16 }
+  b: { vni: 2, security: plain, device: tun, address: 10.2.0.1/16 }
+  c: { vni: 3, security: plain }
+peers:
+  host-b:
+    endpoint: 198.18.0.2
+    networks: { a: { allowedIps: [10.1.0.2], mac: 02:00:00:00:00:01 }, b: {}, c: }
+    allowedIps: [10.2.7.0/24]
+    mac: 02:00:00:00:00:02
+`)
+    expect(config.peers[0]!.networks).toEqual([
+      { network: 'a', allowedIps: ['10.1.0.2/32'], mac: '02:00:00:00:00:01' },
+      { network: 'b', allowedIps: ['10.2.7.0/24'], mac: '02:00:00:00:00:02' },
+      { network: 'c', allowedIps: [], mac: null },
+    ])
+  })
+
+  test('takes JSON', () => {
+    expect(parse('{"networks": {"blue": {"vni": 42, "security": "plain"}}}').networks[0]!.vni).toBe(42)
+  })
+
+  test('follows an alias', () => {
+    const config = parse(`
+networks:
+  a: &base { vni: 1, security: plain }
+  b: { vni: 2, security: plain }
+peers:
+  p: { endpoint: 198.18.0.2, networks: &both [a, b] }
+  q: { endpoint: 198.18.0.3, networks: *both }
+`)
+    expect(config.peers[1]!.networks.map(({ network }) => network)).toEqual(['a', 'b'])
+  })
+
+  test('takes a section whose lines are all comments as empty', () => {
+    const config = parse('underlay:\nnetworks: { a: { vni: 1, security: plain } }\npeers:\n  # none yet\noffloads:\n')
+    expect(config.peers).toEqual([])
+    expect(config.underlay.vxlanPort).toBe(4789)
+  })
+
+  test('takes a configuration without networks only when it says so', () => {
+    expect(parse('networks: {}').networks).toEqual([])
+    expect(faultsOf('node: a')).toEqual([expect.stringMatching(/^networks: missing, want a map; write networks: \{/)])
+  })
+
+  test('freezes all of it', () => {
+    const config = parse('networks: { a: { vni: 1, security: plain, fdb: [], address: 10.0.0.1/8 } }')
+    const loose: unknown[] = []
+    const look = (value: unknown): void => {
+      if (typeof value !== 'object' || value === null) return
+      if (!Object.isFrozen(value)) loose.push(value)
+      Object.values(value).forEach(look)
+    }
+    look(config)
+    expect(loose).toEqual([])
+    expect(() => Object.assign(config.networks[0]!, { vni: 2 })).toThrow(TypeError)
+  })
+
+  test('names all faults at once, of form and of meaning, in the order of the file', () => {
+    const faults = faultsOf(`
+networks:
+  blue:
+    vni: "42"
+    security: plain
+    adress: [10.42.0.1/24]
+    ageing: 300
+  red: { vni: 7, security: plain, mtu: 1000, address: "fd00::1/64" }
+  green: { vni: 7, security: plain }
+peers:
+  host-b: { endpoint: 198.18.0.2, networks: [blu, red] }
+  host-c: { endpoint: 198.18.0.2, networks: [red], keepalive: 25s }
+`)
+    expect(faults).toEqual([
+      'networks.blue.vni: want 0..16777215, got "42"; write it in that range and without quotes (line 4)',
+      'networks.blue.adress: unknown key; did you mean address? (line 6)',
+      'networks.blue.ageing: want a duration, got 300; write it like 300s, 5m or 1h, or 0s for never (line 7)',
+      'networks.red.mtu: want 1280 or more with the IPv6 address fd00::1/64, got 1000; raise it, or remove the IPv6 address (line 8)',
+      "networks.green.vni: 7 is network red's VNI too; give each network a VNI of its own (line 9)",
+      'peers.host-b.networks[0]: no network "blu"; did you mean blue? (line 11)',
+      'peers.host-c.keepalive: not in this version; remove it: networks with `security: plain` need no keys (line 12)',
+      "peers.host-c.endpoint: 198.18.0.2 is peer host-b's address too, in network red; senders are told apart by address: remove one of the peers (line 12)",
+    ])
+  })
+
+  test('blames nothing else for a key that is faulty itself', () => {
+    // An unknown device must not make allowedIps pointless, an unknown list of networks not mean all of them.
+    const faults = faultsOf(`
+networks:
+  t: { vni: 1, security: plain, device: tunn, address: 10.0.0.1/24 }
+  u: { vni: 2, security: plain, device: tun, address: 10.9.0.1/24 }
+peers:
+  p: { endpoint: 198.18.0.2, networks: [t], allowedIps: [10.0.0.2/32] }
+  q: { endpoint: 198.18.0.3, networks: t }
+`)
+    expect(faults.map((fault) => fault.split(':')[0])).toEqual(['networks.t.device', 'peers.q.networks'])
+  })
+
+  test('says the file, how many faults there are, and each on a line', () => {
+    const error = new ConfigError('/etc/vtepd/vtepd.yaml', ['a: b; c', 'd: e; f'])
+    expect(error.message).toBe('/etc/vtepd/vtepd.yaml: 2 faults\n  a: b; c\n  d: e; f')
+    expect(error.faults).toEqual(['a: b; c', 'd: e; f'])
+  })
+
+  test('asks for a node name when the hostname does not do as one', () => {
+    const text = 'networks: {}'
+    expect(() => parseConfig(text, { path: 'x', hostname: 'a b' })).toThrow(/node: missing, and the hostname "a b"/)
+    expect(parseConfig('networks: {}\nnode: c', { path: 'x', hostname: 'a b' }).node).toBe('c')
+  })
+
+  test('never quotes the value of a key that may hold a secret', () => {
+    const faults = faultsOf(`
+privateKey: c2VjcmV0
+networks: { a: { vni: 1, security: plain, key: c2VjcmV0 } }
+peers: { p: { endpoint: 198.18.0.2, presharedKey: c2VjcmV0, publicKey: c2VjcmV0 } }
+`)
+    expect(faults).toHaveLength(4)
+    expect(faults.join()).not.toContain('c2VjcmV0')
+  })
+})
+
+describe('the examples', () => {
+  const files = readdirSync(EXAMPLES)
+  test('are there', () => expect(files.length).toBeGreaterThanOrEqual(5))
+  test.each(files)('%s parses', (file) => {
+    const text = readFileSync(new URL(file, EXAMPLES), 'utf8')
+    expect(parseConfig(text, { path: file, hostname: 'host-a' }).networks.length).toBeGreaterThan(0)
+  })
+})
+
+describe('underlayFaults', () => {
+  const config = parse(`
+networks: { a: { vni: 1, security: plain } }
+peers:
+  self: { endpoint: 198.18.0.1 }
+  six: { endpoint: "fd00::2" }
+`)
+
+  test('finds none where the addresses do', () => {
+    expect(underlayFaults(config, ['198.18.0.9', 'fd00::9'])).toEqual([])
+  })
+
+  test('finds ourselves among the peers, and a family that the underlay has not', () => {
+    expect(underlayFaults(config, ['198.18.0.1'])).toEqual([
+      "peers.self.endpoint: 198.18.0.1 is this host itself; write the other host's address, or remove the peer",
+      'peers.six.endpoint: it is IPv6, the underlay address is IPv4 only; give this host an IPv6 underlay address too',
+    ])
+  })
+})
+
+describe('jsonSchema', () => {
+  const text = JSON.stringify(jsonSchema())
+
+  test('is draft 2020-12, strict, and describes the keys', () => {
+    const schema = jsonSchema() as {
+      $schema: string
+      additionalProperties: boolean
+      properties: { node: { description: string } }
+    }
+    expect(schema.$schema).toBe('https://json-schema.org/draft/2020-12/schema')
+    expect(schema.additionalProperties).toBe(false)
+    expect(schema.properties.node.description).toMatch(/hostname/)
+  })
+
+  test('does not know what this version does not deliver', () => {
+    for (const word of [
+      'privateKeyFile',
+      'wireguard',
+      'publicKey',
+      'flannel',
+      'bridge',
+      'stormLimit',
+      'suppressArp',
+      'masquerade',
+    ]) {
+      expect(text).not.toContain(word)
+    }
+    expect(text).not.toContain('secure')
+  })
+})
