@@ -14,6 +14,7 @@
         "native/offload.cc",
         "native/poll.cc",
         "native/sender.cc",
+        "native/sender_flush.cc",
         "native/tun.cc",
         "native/tun_open.cc",
         "native/udp.cc",

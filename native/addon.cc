@@ -74,12 +74,6 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
                            InstanceMethod<&EngineObject::clear_endpoint>("clearEndpoint"),
                            InstanceMethod<&EngineObject::watch>("watch"),
                            InstanceMethod<&EngineObject::unwatch>("unwatch"),
-                           InstanceMethod<&EngineObject::wait>("wait"),
-                           InstanceMethod<&EngineObject::receive_devices>("receiveDevices"),
-                           InstanceMethod<&EngineObject::receive_sockets>("receiveSockets"),
-                           InstanceMethod<&EngineObject::send>("send"),
-                           InstanceMethod<&EngineObject::resume>("resume"),
-                           InstanceMethod<&EngineObject::deliver>("deliver"),
                            InstanceMethod<&EngineObject::next_changed>("nextChanged"),
                            InstanceMethod<&EngineObject::next_gone>("nextGone"),
                            InstanceMethod<&EngineObject::profile>("profile"),
@@ -91,6 +85,10 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
       : Napi::ObjectWrap<EngineObject>(info), engine_(new Engine) {
     int e = engine_->open();
     if (e < 0) fail(info.Env(), e, "epoll_create1");
+    add_crossing<&EngineObject::wait, 3>("wait");
+    add_crossing<&EngineObject::send, 2>("send");
+    add_crossing<&EngineObject::resume, 1>("resume");
+    add_crossing<&EngineObject::deliver, 2>("deliver");
   }
 
  private:
@@ -216,39 +214,66 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     return info.Env().Undefined();
   }
 
-  Napi::Value wait(const Napi::CallbackInfo &info) {
-    Timed timed(*this);
-    return Napi::Number::New(info.Env(), engine_->wait(info[0].As<Napi::Number>().Int32Value()));
+  // The crossings of every batch. Plain Node-API with the object as the function's data: node-addon-api's
+  // methods find it by a look-up of a private property, which costs more than all the rest of a call
+  // (bench/native, `crossing`).
+  using Crossing = int64_t (EngineObject::*)(const int32_t *arguments);
+
+  template <Crossing crossing, size_t count>
+  static napi_value cross(napi_env env, napi_callback_info info) {
+    size_t given = count;
+    napi_value values[count];
+    void *data = nullptr;
+    napi_get_cb_info(env, info, &given, values, nullptr, &data);
+    auto *self = static_cast<EngineObject *>(data);
+    int32_t arguments[count];
+    bool numbers = given >= count;
+    for (size_t i = 0; i < count && numbers; i++) {
+      numbers = napi_get_value_int32(env, values[i], &arguments[i]) == napi_ok;
+    }
+    int64_t answer = kMisuse;
+    if (numbers) {
+      Timed timed(*self);
+      answer = (self->*crossing)(arguments);
+    }
+    if (answer == kMisuse)
+      return misuse(env, "attach batches and statistics first, then call with their numbers");
+    napi_value out = nullptr;
+    napi_create_int32(env, static_cast<int32_t>(answer), &out);
+    return out;
   }
 
-  Napi::Value receive_devices(const Napi::CallbackInfo &info) {
-    Timed timed(*this);
-    Batch *b = batch(info);
-    return b ? Napi::Number::New(info.Env(), engine_->receive_devices(*b)) : info.Env().Undefined();
+  template <Crossing crossing, size_t count>
+  void add_crossing(const char *name) {
+    Napi::Env env = Env();
+    napi_value f = nullptr;
+    napi_create_function(env, name, NAPI_AUTO_LENGTH, &EngineObject::cross<crossing, count>, this, &f);
+    Napi::Function function(env, f);
+    // Who keeps the function keeps the object it works on.
+    function.Set("engine", Value());
+    Value().Set(name, function);
   }
 
-  Napi::Value receive_sockets(const Napi::CallbackInfo &info) {
-    Timed timed(*this);
-    Batch *b = batch(info);
-    return b ? Napi::Number::New(info.Env(), engine_->receive_sockets(*b)) : info.Env().Undefined();
+  int64_t wait(const int32_t *a) {
+    Batch *frames = batch(a[1]);
+    Batch *messages = batch(a[2]);
+    if (frames == nullptr || messages == nullptr || stats_data_ == nullptr) return kMisuse;
+    return engine_->wait(a[0], *frames, *messages);
   }
 
-  Napi::Value send(const Napi::CallbackInfo &info) {
-    Timed timed(*this);
-    Batch *b = batch(info);
-    return b ? Napi::Number::New(info.Env(), engine_->send(*b, u32(info, 1))) : info.Env().Undefined();
+  int64_t send(const int32_t *a) {
+    Batch *b = batch(a[0]);
+    return b == nullptr || a[1] < 0 ? kMisuse : engine_->send(*b, static_cast<uint32_t>(a[1]));
   }
 
-  Napi::Value resume(const Napi::CallbackInfo &info) {
-    Timed timed(*this);
-    Batch *b = batch(info);
-    return b ? Napi::Number::New(info.Env(), engine_->resume(*b)) : info.Env().Undefined();
+  int64_t resume(const int32_t *a) {
+    Batch *b = batch(a[0]);
+    return b == nullptr ? kMisuse : engine_->resume(*b);
   }
 
-  Napi::Value deliver(const Napi::CallbackInfo &info) {
-    Timed timed(*this);
-    Batch *b = batch(info);
-    return b ? Napi::Number::New(info.Env(), engine_->deliver(*b, u32(info, 1))) : info.Env().Undefined();
+  int64_t deliver(const int32_t *a) {
+    Batch *b = batch(a[0]);
+    return b == nullptr || a[1] < 0 ? kMisuse : engine_->deliver(*b, static_cast<uint32_t>(a[1]));
   }
 
   Napi::Value next_changed(const Napi::CallbackInfo &info) {
@@ -269,11 +294,9 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     return info.Env().Undefined();
   }
 
-  Batch *batch(const Napi::CallbackInfo &info) {
-    uint32_t id = u32(info, 0);
-    if (id < batches_.size()) return &batches_[id].batch;
-    misuse(info.Env(), "no such batch");
-    return nullptr;
+  Batch *batch(int32_t id) {
+    return id >= 0 && static_cast<size_t>(id) < batches_.size() ? &batches_[static_cast<size_t>(id)].batch
+                                                                : nullptr;
   }
 
   static Napi::Value check(Napi::Env env, int result, const char *syscall) {
@@ -281,6 +304,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   }
 
   static constexpr uint32_t kPools = 64;
+  static constexpr int64_t kMisuse = INT64_MIN;
 
   struct Attached {
     Napi::Reference<Napi::ArrayBuffer> columns;

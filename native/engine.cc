@@ -95,7 +95,15 @@ int Engine::watch(int fd) { return poller_.add(fd, EPOLLIN, tag(kEvent, static_c
 
 void Engine::unwatch(int fd) { poller_.remove(fd); }
 
-uint32_t Engine::wait(int timeout_ms) {
+uint32_t Engine::wait(int timeout_ms, Batch &frames, Batch &messages) {
+  uint32_t ready = poll(timeout_ms);
+  stats_[kStatMessages] = ready & kReadySockets ? receive_sockets(messages) : 0;
+  stats_[kStatFrames] = ready & kReadyDevices ? receive_devices(frames) : 0;
+  if (gone_) ready |= kReadyGone;
+  return ready;
+}
+
+uint32_t Engine::poll(int timeout_ms) {
   ready_devices_.clear();
   ready_sockets_.clear();
   uint32_t ready = 0;
@@ -146,11 +154,9 @@ uint32_t Engine::wait(int timeout_ms) {
   writable_ = false;
   if (changed_) ready |= kReadyChanged;
   if (gone_) ready |= kReadyGone;
-  if (stats_) {
-    timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    stats_[kStatNow] = static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec / 1000000);
-  }
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  stats_[kStatNow] = static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec / 1000000);
   return ready;
 }
 

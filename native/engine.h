@@ -35,6 +35,8 @@ enum Stat : uint32_t {
   kStatGsoBroke,     // 1 once UDP_SEGMENT was refused and switched off
   kStatTrainsBroke,  // 1 once a device refused a train and gets single frames
   kStatThreadCpu,    // nanoseconds of this thread's CPU, as of the last publish
+  kStatFrames,       // slots that the last wait filled
+  kStatMessages,
   kStatCount,
 };
 
@@ -55,9 +57,10 @@ class Engine {
   int watch(int fd);
   void unwatch(int fd);
 
-  uint32_t wait(int timeout_ms);
-  uint32_t receive_devices(Batch &b);
-  uint32_t receive_sockets(Batch &b);
+  /// Sleeps until something is ready, at most timeout_ms, and receives it: frames into `frames`, datagrams
+  /// into `messages`; kStatFrames and kStatMessages say how many. One crossing for all of it: at rest a
+  /// packet costs two.
+  uint32_t wait(int timeout_ms, Batch &frames, Batch &messages);
   /// Number of failed slots, or -1: a socket is full, resume when wait says kReadyWritable.
   int32_t send(Batch &b, uint32_t count);
   int32_t resume(Batch &b);
@@ -70,6 +73,9 @@ class Engine {
   static constexpr uint32_t kMaxIds = 4096;
 
  private:
+  uint32_t poll(int timeout_ms);
+  uint32_t receive_devices(Batch &b);
+  uint32_t receive_sockets(Batch &b);
   int32_t sent(bool done);
   void pause_devices(bool pause);
   void lose(Device &device, int error);

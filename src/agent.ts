@@ -2,6 +2,7 @@
 // data thread (data-thread.ts). The only file that knows all rooms.
 import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { type AgentApi, ApiError, type FdbEntry, type Profile, type Status } from './control/api.ts'
 import { macBytes, Overlay, type Running } from './control/apply.ts'
@@ -209,6 +210,7 @@ export class Agent implements AgentApi {
       counters: this.counters.buffer,
       profile: process.env['VTEPD_PROFILE'] === '1',
     }
+    compileEarly()
     const worker = new Worker(dataThreadFile(), { workerData: input, transferList: [port2] })
     this.worker = worker
     const started = new Promise<number>((resolve) => {
@@ -409,6 +411,13 @@ export class Agent implements AgentApi {
       }
     }
   }
+}
+
+// The walks are small and run for as long as the agent: compile them at once and optimise them after a few hundred packets
+// instead of ten thousand. Halves the round trip of an idle network's first minutes (docs/performance.md).
+function compileEarly(): void {
+  setFlagsFromString('--always-sparkplug')
+  setFlagsFromString('--interrupt-budget=10000')
 }
 
 // Compiled, this file is dist/agent.js with dist/data-thread.js beside it; Node's own type stripping runs the .ts.

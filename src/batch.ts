@@ -43,6 +43,8 @@ export class Batch {
   readonly addr: Uint8Array
   readonly local: Uint8Array
   count: number
+  /** Native's number for it; -1: native does not know it. */
+  id = -1
 
   /** `slots` must be a multiple of 8; `bytes` is the slab, which batches may share. */
   constructor(slots: number, bytes: Uint8Array) {

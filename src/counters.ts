@@ -17,6 +17,9 @@ export const STAT_NATIVE_CPU = 9
 export const STAT_GSO_BROKE = 10
 export const STAT_TRAINS_BROKE = 11
 export const STAT_THREAD_CPU = 12
+/** Slots that the last wait filled. */
+export const STAT_FRAMES = 13
+export const STAT_MESSAGES = 14
 const STATS = 16
 
 export const MAX_NETWORKS = 1024

@@ -75,13 +75,12 @@ class DataThread {
 
     const seed = randomBytes(4).readInt32LE()
     const news = (n: News): void => input.port.postMessage(n)
-    const ids = new Map<Batch, number>()
-    this.devices = new DeviceLink(engine, ids)
-    this.udp = new UdpLink(engine, ids)
+    this.devices = new DeviceLink(engine, this.counters.stats)
+    this.udp = new UdpLink(engine, this.counters.stats)
     this.capture = new Capture((id, frame) => news({ kind: 'captured', id, frame }))
     this.answers = new Answers(this.devices, seed)
     for (const b of [this.frames, datagrams, this.messages, framesIn, this.answers.tray]) {
-      ids.set(b, engine.attach(b.columns, b.slots, b.bytes))
+      b.id = engine.attach(b.columns, b.slots, b.bytes)
     }
     const native = Object.assign(engine, { pathMtu: (address: Uint8Array): number => pathMtu(address) })
     this.tables = new Tables(native, this.counters, seed, news)
@@ -114,7 +113,7 @@ class DataThread {
   run(): void {
     const stats = this.counters.stats
     while (!this.stopped) {
-      const ready = this.engine.wait(SWEEP)
+      const ready = this.engine.wait(SWEEP, this.frames.id, this.messages.id)
       const now = stats[STAT_NOW]!
       this.tables.now = now
       this.answers.begin(now)

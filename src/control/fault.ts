@@ -27,7 +27,7 @@ export class Faults {
   /** Notes a fault: what is wrong, and what the operator does about it. */
   add(path: Path, what: string, mend: string): void {
     const line = this.place.line(path)
-    const text = `${this.place.label(path)}: ${what}; ${mend}${line > 0 ? ` (line ${line})` : ''}`
+    const text = printable(`${this.place.label(path)}: ${what}; ${mend}${line > 0 ? ` (line ${line})` : ''}`)
     if (!this.found.has(text)) this.found.set(text, line)
   }
 
@@ -35,6 +35,11 @@ export class Faults {
   texts(): string[] {
     return [...this.found].sort(([, a], [, b]) => a - b).map(([text]) => text)
   }
+}
+
+// Control and format characters of a file must not reach a terminal.
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u${c.codePointAt(0)!.toString(16).padStart(4, '0')}`)
 }
 
 /** `networks.blue.fdb[0].mac`; a name with unusual characters is quoted in brackets. */

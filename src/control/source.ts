@@ -97,6 +97,7 @@ function findDuplicates(document: Document, place: Lines, faults: Faults): void 
       const seen = new Set<string>()
       for (const { key: node } of map.items) {
         const key = keyText(node)
+        if (key === null) continue
         const note = (what: string, mend: string): void => {
           place.fixed = place.lineOf(node)
           faults.add([...pathOf([...ancestors, map]), key], what, mend)
@@ -128,8 +129,9 @@ function findStrayAliases(document: Document, place: Lines, faults: Faults): boo
   return faults.count > before
 }
 
-function keyText(key: unknown): string {
-  return isScalar(key) ? String(key.value ?? '') : String(key)
+// null for a key that is no plain word but a map, a list or an alias; no key of ours is.
+function keyText(key: unknown): string | null {
+  return isScalar(key) ? String(key.value ?? '') : null
 }
 
 // The path of the last of `nodes`, which lead down from the document; pairs stand between a map and its values.
@@ -139,7 +141,7 @@ function pathOf(nodes: readonly unknown[]): Path {
     const node = nodes[i]
     const next = nodes[i + 1]
     if (isSeq(node)) path.push(node.items.indexOf(next))
-    else if (isMap(node)) path.push(keyText((next as { key: unknown }).key))
+    else if (isMap(node)) path.push(keyText((next as { key: unknown }).key) ?? '?')
   }
   return path
 }
@@ -149,7 +151,7 @@ class Lines implements Place {
   fixed = 0
   private readonly document: Document
   private readonly counter: LineCounter
-  private readonly indexes = new WeakMap<YAMLMap, Map<string, { key: unknown; value: unknown }>>()
+  private readonly indexes = new WeakMap<YAMLMap, Map<string | null, { key: unknown; value: unknown }>>()
 
   constructor(document: Document, counter: LineCounter) {
     this.document = document
@@ -190,7 +192,7 @@ class Lines implements Place {
   }
 
   // A map of ten thousand peers is asked as often as it has faults.
-  private index(map: YAMLMap): Map<string, { key: unknown; value: unknown }> {
+  private index(map: YAMLMap): Map<string | null, { key: unknown; value: unknown }> {
     let index = this.indexes.get(map)
     if (!index) {
       index = new Map(map.items.map((pair) => [keyText(pair.key), pair]))

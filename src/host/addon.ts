@@ -19,10 +19,8 @@ export interface Engine {
   clearPool(id: number): void
   setEndpoint(id: number, address: Uint8Array, local: Uint8Array, pool: number): void
   clearEndpoint(id: number): void
-  /** Blocks up to the timeout (milliseconds); answers Ready bits. */
-  wait(timeout: number): number
-  receiveDevices(batch: number): number
-  receiveSockets(batch: number): number
+  /** Sleeps up to the timeout (milliseconds), receives what there is into the two batches; answers Ready bits. */
+  wait(timeout: number, frames: number, messages: number): number
   /** Number of failed slots, or -1: a socket is full. */
   send(batch: number, count: number): number
   resume(batch: number): number

@@ -1,28 +1,30 @@
 // The two doors of the walks, as Links over the native engine: all devices of this thread are one Link, all sockets the
-// other; slots name theirs in the `link` column. Temperature: warm, a native call per batch.
+// other; slots name theirs in the `link` column. What there is to receive, the engine's wait has already put into the batch.
+// Temperature: warm, a native call per batch.
 import type { Batch } from '../batch.ts'
+import { STAT_FRAMES, STAT_MESSAGES } from '../counters.ts'
 import type { Link } from '../link.ts'
 import type { Engine } from './addon.ts'
 
-/** Devices: receive fills frames, send writes them. */
+/** Devices: receive tells how many frames there are, send writes them. */
 export class DeviceLink implements Link {
   private readonly engine: Engine
-  private readonly ids: Map<Batch, number>
+  private readonly stats: Float64Array
 
-  /** `ids`: the engine's number of each batch that will cross here. */
-  constructor(engine: Engine, ids: Map<Batch, number>) {
+  /** `stats`: what the engine was given by attachStats. */
+  constructor(engine: Engine, stats: Float64Array) {
     this.engine = engine
-    this.ids = ids
+    this.stats = stats
   }
 
   receive(b: Batch): number {
-    b.count = this.engine.receiveDevices(this.ids.get(b)!)
+    b.count = this.stats[STAT_FRAMES]!
     return b.count
   }
 
   /** Never FULL: a device takes a frame or refuses it. */
   send(b: Batch): number {
-    return this.engine.deliver(this.ids.get(b)!, b.count)
+    return this.engine.deliver(b.id, b.count)
   }
 
   resume(): number {
@@ -30,26 +32,26 @@ export class DeviceLink implements Link {
   }
 }
 
-/** Sockets: receive fills datagrams, send puts them on the wire. */
+/** Sockets: receive tells how many datagrams or trains there are, send puts them on the wire. */
 export class UdpLink implements Link {
   private readonly engine: Engine
-  private readonly ids: Map<Batch, number>
+  private readonly stats: Float64Array
 
-  constructor(engine: Engine, ids: Map<Batch, number>) {
+  constructor(engine: Engine, stats: Float64Array) {
     this.engine = engine
-    this.ids = ids
+    this.stats = stats
   }
 
   receive(b: Batch): number {
-    b.count = this.engine.receiveSockets(this.ids.get(b)!)
+    b.count = this.stats[STAT_MESSAGES]!
     return b.count
   }
 
   send(b: Batch): number {
-    return this.engine.send(this.ids.get(b)!, b.count)
+    return this.engine.send(b.id, b.count)
   }
 
   resume(b: Batch): number {
-    return this.engine.resume(this.ids.get(b)!)
+    return this.engine.resume(b.id)
   }
 }

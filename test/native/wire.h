@@ -28,6 +28,7 @@ class Wire {
   bool send() { return sender.send(tray.batch, tray.count, pools, endpoints, stats); }
   bool resume() { return sender.resume(tray.batch, pools, endpoints, stats); }
   void set_gso(bool on);
+  int receiver(uint32_t far_end) const { return receivers_[far_end].get(); }
   uint16_t port_of(uint32_t index) const { return ports_[index]; }
   /// A slot for an endpoint.
   uint32_t put(const Bytes &datagram, int32_t peer, uint16_t port = 0);

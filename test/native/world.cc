@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sched.h>
@@ -68,6 +70,27 @@ bool bridge(const std::string &name, const std::string &one, const std::string &
     if (control(SIOCBRADDIF, &r) < 0) return false;
   }
   return up(name);
+}
+
+// RTM_DELLINK: a TAP that is open goes only so.
+bool delete_device(const std::string &name) {
+  UniqueFd s(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  struct {
+    nlmsghdr head;
+    ifinfomsg link;
+  } r;
+  memset(&r, 0, sizeof r);
+  r.head.nlmsg_len = sizeof r;
+  r.head.nlmsg_type = RTM_DELLINK;
+  r.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  r.link.ifi_index = static_cast<int>(if_nametoindex(name.c_str()));
+  struct {
+    nlmsghdr head;
+    nlmsgerr error;
+    char rest[256];
+  } answer;
+  return send(s.get(), &r, sizeof r, 0) == sizeof r && recv(s.get(), &answer, sizeof answer, 0) > 0 &&
+         answer.head.nlmsg_type == NLMSG_ERROR && answer.error.error == 0;
 }
 
 bool set_mtu(const std::string &device, int mtu) {

@@ -16,6 +16,8 @@ vtepd::UniqueFd open_tap(const std::string &name, unsigned offloads);
 /// Joins devices by a bridge of that name.
 bool bridge(const std::string &name, const std::string &one, const std::string &other);
 
+bool delete_device(const std::string &name);
+
 bool set_mtu(const std::string &device, int mtu);
 
 }  // namespace test

@@ -13,6 +13,12 @@ describe('Faults', () => {
     expect(faults.count).toBe(3)
   })
 
+  test('are one line of printable characters, whatever they quote', () => {
+    const faults = new Faults({ label: () => 'a', line: () => 0 })
+    faults.add([], 'x\n\u001b[31m\u202e', 'm')
+    expect(faults.texts()).toEqual(['a: x\\u000a\\u001b[31m\\u202e; m'])
+  })
+
   test('have no line where there is no file', () => {
     const faults = new Faults({ label: () => '--vni', line: () => 0 })
     faults.add(['x'], 'missing', 'add it')

@@ -1,0 +1,42 @@
+// Times small pure functions: warm-up, then trials of a fixed number of calls; the median trial counts, and its spread is said.
+import { median } from '../src/lab/median.ts'
+
+const TRIALS = 15
+const WARMUP_TRIALS = 5
+/** Nanoseconds that a trial should last, so that the clock's own grain does not show. */
+const TRIAL_NS = 20e6
+
+export interface Timing {
+  /** Nanoseconds per operation. */
+  readonly ns: number
+  /** Slowest trial against the fastest, less one. */
+  readonly spread: number
+}
+
+/** Times `run(n)`, which does n operations and returns something that depends on them all, so that none is optimised away. */
+export function time(run: (n: number) => number): Timing {
+  let n = 64
+  while (once(run, n) < TRIAL_NS) n *= 2
+  for (let i = 0; i < WARMUP_TRIALS; i++) once(run, n)
+  const trials = Array.from({ length: TRIALS }, () => once(run, n) / n)
+  return { ns: median(trials), spread: Math.max(...trials) / Math.min(...trials) - 1 }
+}
+
+/** One line of a table. */
+export function line(name: string, { ns, spread }: Timing, note = ''): void {
+  const text = `${name.padEnd(44)} ${ns.toFixed(ns < 100 ? 1 : 0).padStart(8)} ns  ±${(spread * 50).toFixed(0).padStart(2)} %`
+  process.stdout.write(note === '' ? `${text}\n` : `${text}  ${note}\n`)
+}
+
+let kept = 0
+
+function once(run: (n: number) => number, n: number): number {
+  const start = process.hrtime.bigint()
+  kept ^= run(n)
+  return Number(process.hrtime.bigint() - start)
+}
+
+/** What all runs returned together: reading it keeps them. */
+export function result(): number {
+  return kept
+}

@@ -1,0 +1,164 @@
+// vtepd demo: two hosts on this machine, an agent in each, pings and throughput beside the kernel's own VXLAN device.
+// What it makes is gone when it ends, however it ends (lab/lab.ts).
+import { startAgent } from '../lab/agent.ts'
+import { isInstalled } from '../lab/command.ts'
+import { addKernelVxlan } from '../lab/kernel-vxlan.ts'
+import { type Host, Lab } from '../lab/lab.ts'
+import { median } from '../lab/median.ts'
+import { againInUserNamespace, refusal, userNamespaceRefusal } from '../lab/permission.ts'
+import { ping } from '../lab/ping.ts'
+import { chooseTraffic, type Traffic } from '../lab/traffic.ts'
+import { DONE, FAILED, Failure, NOT_PERMITTED } from './exit.ts'
+import { paintFor, print } from './output.ts'
+import { table } from './table.ts'
+
+const VNI = 42
+const PORT = 4789
+/** The kernel's device beside ours: another VNI, another port, another subnet. */
+const KERNEL_VNI = 43
+const KERNEL_PORT = 4790
+const PREFIX = 24
+const UNDERLAY = { a: '198.18.0.1', b: '198.18.0.2' } as const
+const OURS = { a: '10.42.0.1', b: '10.42.0.2' } as const
+const KERNELS = { a: '10.43.0.1', b: '10.43.0.2' } as const
+
+/** Measured seconds of each transfer, and seconds before them that do not count. */
+const SECONDS = 2
+const WARMUP = 1
+const UDP_SIZE = 1400
+const PINGS = { count: 50, interval: 10 } as const
+const MBIT = 1e6
+const GBIT = 1e9
+
+const TOPOLOGY = `
+   host a                                          host b
+  +------------------------+                      +------------------------+
+  | vt${VNI}  ${OURS.a}/${PREFIX}     | ===== VNI ${VNI} ======= | ${OURS.b}/${PREFIX}     vt${VNI} |  overlay
+  |  |                     |                      |                     |  |
+  | vtepd     UDP ${PORT}     |                      | UDP ${PORT}     vtepd |
+  |  |                     |                      |                     |  |
+  | eth0  ${UNDERLAY.a}/30    | ------ veth -------- | ${UNDERLAY.b}/30    eth0 |  underlay
+  +------------------------+                      +------------------------+
+`
+
+interface Figures {
+  readonly tcp: number
+  readonly udp: number
+  readonly rtt: number
+}
+
+/** Runs the demonstration; its exit code. Throws Failure when this machine does not allow it. */
+export async function demo(): Promise<number> {
+  const why = refusal()
+  if (why !== null) return withoutRoot(why)
+  const absent = ['ip', 'ping'].filter((program) => !isInstalled(program))
+  if (absent.length > 0) {
+    throw new Failure(FAILED, `${absent.join(' and ')} not found: install iproute2 and iputils-ping`)
+  }
+  print(TOPOLOGY)
+  const lab = new Lab()
+  try {
+    await show(lab)
+  } finally {
+    say('cleaning up')
+    await lab.close()
+  }
+  return DONE
+}
+
+async function withoutRoot(why: string): Promise<number> {
+  const whyNot = await userNamespaceRefusal()
+  if (whyNot !== null) {
+    throw new Failure(NOT_PERMITTED, `${why}, and a user namespace cannot stand in: ${whyNot}; run it as root (sudo)`)
+  }
+  say(`${why}: going on in a user namespace`)
+  return againInUserNamespace()
+}
+
+async function show(lab: Lab): Promise<void> {
+  say('two hosts and an underlay')
+  const a = await lab.host('a')
+  const b = await lab.host('b')
+  await lab.connect([
+    { host: a, addresses: [`${UNDERLAY.a}/30`] },
+    { host: b, addresses: [`${UNDERLAY.b}/30`] },
+  ])
+  say('an agent on each')
+  await Promise.all([startAgent(a, configuration('a', 'b')), startAgent(b, configuration('b', 'a'))])
+  say("the kernel's own VXLAN device beside them")
+  const lacking = (await kernelDevice(a, 'a', 'b')) ?? (await kernelDevice(b, 'b', 'a'))
+  if (lacking !== null) say(`  not on this kernel (${lacking}): vtepd alone is measured`)
+
+  const traffic = chooseTraffic()
+  say(`throughput with ${traffic.name}, ${SECONDS} s each after ${WARMUP} s of warm-up`)
+  const ours = await measure('vtepd', a, b, OURS, traffic)
+  const kernels = lacking === null ? await measure('kernel VXLAN', a, b, KERNELS, traffic) : null
+  print(`\n${results(ours, kernels)}`)
+}
+
+function configuration(local: 'a' | 'b', remote: 'a' | 'b'): object {
+  return {
+    underlay: { address: UNDERLAY[local] },
+    networks: { demo: { vni: VNI, security: 'plain', address: `${OURS[local]}/${PREFIX}` } },
+    peers: { [remote]: { endpoint: UNDERLAY[remote] } },
+  }
+}
+
+function kernelDevice(host: Host, local: 'a' | 'b', remote: 'a' | 'b'): Promise<string | null> {
+  const address = `${KERNELS[local]}/${PREFIX}`
+  const ends = { local: UNDERLAY[local], remote: UNDERLAY[remote] }
+  return addKernelVxlan(host, { name: 'vxlan0', vni: KERNEL_VNI, port: KERNEL_PORT, address, ...ends })
+}
+
+async function measure(
+  who: string,
+  a: Host,
+  b: Host,
+  addresses: { readonly a: string; readonly b: string },
+  traffic: Traffic,
+): Promise<Figures> {
+  say(`${who}: pings both ways`)
+  // The first one waits for ARP.
+  await ping(a, addresses.b, { ...PINGS, count: 1 })
+  const there = await ping(a, addresses.b, PINGS)
+  const back = await ping(b, addresses.a, PINGS)
+  say(`  ${there.length + back.length} of ${2 * PINGS.count} answered`)
+  const load = { from: a, to: b, address: addresses.b, seconds: SECONDS, warmup: WARMUP }
+  say(`${who}: TCP, one stream`)
+  const tcp = await traffic.tcp(load, 1)
+  say(`  ${rate(tcp.bitsPerSecond)} Gbit/s`)
+  say(`${who}: UDP, ${UDP_SIZE} bytes, sender flat out`)
+  const udp = await traffic.udp(load, UDP_SIZE)
+  say(`  ${rate(udp.bitsPerSecond)} Gbit/s arrived`)
+  return { tcp: tcp.bitsPerSecond, udp: udp.bitsPerSecond, rtt: median([...there, ...back]) }
+}
+
+function results(ours: Figures, kernels: Figures | null): string {
+  const row = (what: string, unit: string, key: keyof Figures, format: (n: number) => string): string[] => {
+    if (!kernels) return [what, unit, format(ours[key]), '-', '-']
+    return [what, unit, format(ours[key]), format(kernels[key]), (ours[key] / kernels[key]).toFixed(2)]
+  }
+  const columns = [
+    { title: '' },
+    { title: '' },
+    { title: 'vtepd', right: true },
+    { title: 'kernel VXLAN', right: true },
+    { title: 'ratio', right: true },
+  ]
+  const rows = [
+    row('TCP, one stream', 'Gbit/s', 'tcp', rate),
+    row(`UDP, ${UDP_SIZE} bytes`, 'Gbit/s', 'udp', rate),
+    row('RTT, median', 'ms', 'rtt', (ms) => ms.toFixed(3)),
+  ]
+  return table(columns, rows, paintFor(process.stdout))
+}
+
+/** Gbit/s with three digits that count, down to a megabit. */
+function rate(bitsPerSecond: number): string {
+  if (bitsPerSecond < MBIT) return (bitsPerSecond / GBIT).toFixed(6)
+  return (bitsPerSecond / GBIT).toFixed(bitsPerSecond < GBIT / 10 ? 4 : 2)
+}
+
+function say(line: string): void {
+  print(line)
+}
