@@ -5,13 +5,19 @@
       "sources": [
         "native/addon.cc",
         "native/addon_host.cc",
+        "native/addon_link.cc",
+        "native/addon_packets.cc",
+        "native/addon_poll.cc",
+        "native/addon_tun.cc",
         "native/checksum.cc",
         "native/coalescer.cc",
         "native/engine.cc",
         "native/headers.cc",
         "native/netlink.cc",
         "native/netns.cc",
+        "native/notify.cc",
         "native/offload.cc",
+        "native/packets.cc",
         "native/poll.cc",
         "native/sender.cc",
         "native/sender_flush.cc",
@@ -21,7 +27,12 @@
         "native/udp_open.cc"
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")"],
-      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "_GNU_SOURCE"],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+        "_GNU_SOURCE"
+      ],
       "cflags": ["-Wall", "-Wextra", "-Werror", "-O3", "-fvisibility=hidden"],
       "cflags_cc": ["-std=c++17", "-fno-exceptions", "-fno-rtti"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],

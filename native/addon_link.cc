@@ -1,4 +1,5 @@
-// Netlink calls for TypeScript. Every function takes the namespace first: a path, or null for the thread's own.
+// Netlink calls for TypeScript. Every function takes the namespace first: a path, or null for the thread's
+// own.
 #include <linux/if_addr.h>
 #include <net/if.h>
 

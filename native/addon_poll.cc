@@ -1,6 +1,6 @@
 // An fd on this environment's event loop: `new Poll(fd, onReady, onClosed)`. It owns the fd from then on.
-// The uv handle outlives the JS object by one turn of the loop, so the two are apart: whoever goes first cuts the
-// link. A cleanup hook closes what is open when a worker ends or the process leaves. libuv's uv_poll_t.
+// The uv handle outlives the JS object by one turn of the loop, so the two are apart: whoever goes first cuts
+// the link. A cleanup hook closes what is open when a worker ends or the process leaves. libuv's uv_poll_t.
 #include <node_api.h>
 #include <uv.h>
 
@@ -67,7 +67,8 @@ class Poll : public Napi::ObjectWrap<Poll> {
   }
 
  private:
-  // Events are uv_poll_event bits. With DISCONNECT alone the loop stays alive and errors are told, nothing else.
+  // Events are uv_poll_event bits. With DISCONNECT alone the loop stays alive and errors are told, nothing
+  // else.
   Napi::Value start(const Napi::CallbackInfo &info) {
     if (!is_int(info[0], 0, 15)) return throw_misuse(info.Env(), "start(events)");
     if (!handle_ || closing_) return info.Env().Undefined();
@@ -133,10 +134,14 @@ class Poll : public Napi::ObjectWrap<Poll> {
     p->Unref();
   }
 
-  // An exception in the callback ends up where those of timers do.
-  void call(Napi::FunctionReference &f, int status, int events) {
-    Napi::Env env = Env();
-    f.MakeCallback(Value(), {Napi::Number::New(env, status), Napi::Number::New(env, events)}, context_);
+  // An exception in the callback ends up where those of timers do. The C calls, because node-addon-api aborts
+  // when a worker that is being terminated cannot take its exception.
+  void call(const Napi::FunctionReference &f, int status, int events) {
+    napi_env env = Env();
+    napi_value argv[2];
+    if (napi_create_int32(env, status, &argv[0]) != napi_ok) return;
+    if (napi_create_int32(env, events, &argv[1]) != napi_ok) return;
+    if (napi_make_callback(env, context_, Value(), f.Value(), 2, argv, nullptr) == napi_ok) return;
     bool pending = false;
     napi_value error = nullptr;
     if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&

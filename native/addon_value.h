@@ -1,4 +1,5 @@
-// What the cold half's N-API functions share: errors in Node's shape, and arguments that are checked before use.
+// What the cold half's N-API functions share: errors in Node's shape, and arguments that are checked before
+// use.
 #pragma once
 #include <napi.h>
 #include <string.h>
@@ -11,7 +12,8 @@ namespace vtepd {
 /// Throws an Error with code, errno and syscall, and the kernel's own sentence when there is one.
 inline Napi::Value throw_errno(Napi::Env env, int negative_errno, const char *syscall,
                                const std::string &detail = "") {
-  std::string text = std::string(syscall) + ": " + (detail.empty() ? strerror(-negative_errno) : detail.c_str());
+  std::string text =
+      std::string(syscall) + ": " + (detail.empty() ? strerror(-negative_errno) : detail.c_str());
   Napi::Error e = Napi::Error::New(env, text);
   const char *code = strerrorname_np(-negative_errno);
   e.Set("errno", Napi::Number::New(env, negative_errno));

@@ -11,7 +11,8 @@ namespace vtepd {
 
 namespace {
 
-// Younger than Debian 12's headers; the numbers are the kernel's for good. Older kernels skip what they do not know.
+// Younger than Debian 12's headers; the numbers are the kernel's for good. Older kernels skip what they do
+// not know.
 constexpr uint16_t kIflaGsoIpv4MaxSize = 63;  // Linux 6.3
 constexpr uint16_t kIflaInet6AddrGenMode = 8;
 constexpr uint8_t kTunTypeTap = 2;
@@ -173,7 +174,8 @@ void Netlink::read_message(const nlmsghdr *m) {
              });
 }
 
-// Sends, and hands every answer to `each` until the acknowledgement or the end of the dump. -EAGAIN: the dump was torn.
+// Sends, and hands every answer to `each` until the acknowledgement or the end of the dump. -EAGAIN: the dump
+// was torn.
 template <class Each>
 int Netlink::request(nlmsghdr *m, Each each) {
   int e = send(m);
@@ -338,17 +340,18 @@ int netlink_monitor() {
   if (!fd) return -errno;
   sockaddr_nl a{};
   a.nl_family = AF_NETLINK;
-  a.nl_groups =
-      RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+  a.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
   if (bind(fd.get(), reinterpret_cast<sockaddr *>(&a), sizeof a) < 0) return -errno;
   return fd.release();
 }
 
 bool netlink_drain(int fd) {
-  // Cut off and thrown away: what changed does not matter, only that something did. ENOBUFS means that we missed some.
+  // Cut off and thrown away: what changed does not matter, only that something did. ENOBUFS means that we
+  // missed some.
   char scrap[64];
   bool any = false;
-  while (recv(fd, scrap, sizeof scrap, MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == ENOBUFS || errno == EINTR) any = true;
+  while (recv(fd, scrap, sizeof scrap, MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == ENOBUFS || errno == EINTR)
+    any = true;
   return any;
 }
 

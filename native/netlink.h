@@ -1,6 +1,6 @@
-// rtnetlink requests with acknowledgements: links, addresses, routes. One object is one socket in the namespace that
-// the calling thread was in at `open`; every call is one request and its answer. rtnetlink(7). Cold.
-// All calls return 0 or -errno; `message()` then has the kernel's own sentence, if it sent one.
+// rtnetlink requests with acknowledgements: links, addresses, routes. One object is one socket in the
+// namespace that the calling thread was in at `open`; every call is one request and its answer. rtnetlink(7).
+// Cold. All calls return 0 or -errno; `message()` then has the kernel's own sentence, if it sent one.
 #pragma once
 #include <linux/netlink.h>
 #include <net/if.h>
@@ -92,8 +92,8 @@ class Netlink {
   std::string message_;
 };
 
-/// A socket that becomes readable when links, addresses or routes change in the calling thread's namespace. fd or
-/// -errno.
+/// A socket that becomes readable when links, addresses or routes change in the calling thread's namespace.
+/// fd or -errno.
 int netlink_monitor();
 
 /// Empties the monitor. True if something was there, overruns included.

@@ -1,5 +1,5 @@
-// Work done inside another network namespace, on the calling thread and for a moment only: sockets and devices
-// made there stay there, the thread comes back. setns(2), network_namespaces(7). Cold.
+// Work done inside another network namespace, on the calling thread and for a moment only: sockets and
+// devices made there stay there, the thread comes back. setns(2), network_namespaces(7). Cold.
 #pragma once
 #include "fd.h"
 

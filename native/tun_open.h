@@ -41,8 +41,8 @@ struct TunFault {
   std::string detail;
 };
 
-/// Makes the device, or takes a persistent one that is free. 0 or -errno: -EBUSY when the name is taken by another
-/// process or by a device of another kind. After a failure the host is as it was.
+/// Makes the device, or takes a persistent one that is free. 0 or -errno: -EBUSY when the name is taken by
+/// another process or by a device of another kind. After a failure the host is as it was.
 int tun_open(const TunRequest &request, TunDevice *out, TunFault *fault);
 
 /// TUNSETQUEUE: a detached queue of a multi-queue device neither hears nor speaks. 0 or -errno.

@@ -308,3 +308,48 @@ describe('jsonSchema', () => {
     expect(text).not.toContain('secure')
   })
 })
+
+describe('docs/configuration.md', () => {
+  const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')
+
+  /** Every key below a schema, in maps, lists and alternatives. */
+  function* keysOf(schema: unknown): Generator<[string, { default?: unknown }]> {
+    const { properties, additionalProperties, items, anyOf } = schema as Record<string, object | undefined>
+    for (const [key, below] of Object.entries(properties ?? {})) {
+      yield [key, below]
+      yield* keysOf(below)
+    }
+    for (const below of [additionalProperties, items, ...((anyOf as object[] | undefined) ?? [])]) {
+      if (typeof below === 'object') yield* keysOf(below)
+    }
+  }
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'))
+  const keys = [...keysOf(jsonSchema())].filter(([key]) => key !== 'vtep')
+
+  test.each(keys.map(([key, below]) => [key, below.default] as const))(
+    'has a row for %s with the default %j',
+    (key, value) => {
+      const own = rows.filter((row) => row.startsWith(`| \`${key}\` |`))
+      expect(own.length).toBeGreaterThan(0)
+      if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
+        expect(own.some((row) => row.includes(`| \`${value}\` |`))).toBe(true)
+      }
+    },
+  )
+
+  test('has no row for a key that does not exist', () => {
+    const known = new Set(keys.map(([key]) => key))
+    const named = rows.flatMap((row) => row.match(/^\| `(\w+)` \|/)?.slice(1) ?? [])
+    expect(named.filter((key) => !known.has(key))).toEqual([])
+  })
+
+  test('shows faults as they are', () => {
+    const shown = page.match(/^networks\.blue\.vni: .*$/m)![0]
+    const said = faultsOf('networks: { blue: { vni: "42", security: plain } }')[0]!
+    expect(shown.replace(/ \(line.*/, '')).toBe(said.replace(/ \(line.*/, ''))
+  })
+
+  test('begins with a file that parses', () => {
+    expect(parse(page.match(/```yaml\n(.*?)```/s)![1]!).networks[0]!.interface).toBe('vt42')
+  })
+})
