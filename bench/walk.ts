@@ -113,7 +113,7 @@ function tables() {
   const networks = new Networks()
   const vteps = new Vteps(64, SEED)
   const network = new Network(0, VNI, true, PORT, new Fdb(MAC_LIMIT, 3000, SEED), new Routes(SEED))
-  network.macHi = 0x0202
+  network.macHi = 0x02ff
   network.macLo = 1
   networks.add(network)
   const vtep = vteps.add(0, ...FAR, false)

@@ -9,6 +9,7 @@ import { pathMtu } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import { ANY, CIDRS, PEERS } from '../overlay/networks.ts'
 import * as cidr from './cidr.ts'
+import { ConfigError, underlayFaults } from './config.ts'
 import { defaultMtu, NetworkDevice, OVERHEAD_IPV4, OVERHEAD_IPV6 } from './device.ts'
 import type { Config, NetworkConfig, PeerConfig } from './model.ts'
 import { Refusal } from './refusal.ts'
@@ -52,7 +53,7 @@ export class Overlay {
 
   /** Makes the host and the tables what `config` says. When it throws, call it again with the configuration before. */
   async apply(config: Config, underlay: readonly LocalAddress[]): Promise<void> {
-    refuseMyself(config, underlay)
+    refuseFaults(config, underlay)
     this.underlay = underlay
     this.config = config
     const gone = [...this.running.values()].filter((r) => !config.networks.some((n) => sameIdentity(n, r.config)))
@@ -248,19 +249,12 @@ function routesOf(r: Running, placed: readonly PlacedPeer[]): string[] {
     })
 }
 
-/** A peer that is this very host would send our own frames back to us. */
-function refuseMyself(config: Config, underlay: readonly LocalAddress[]): void {
-  for (const p of config.peers) {
-    if (!underlay.some((l) => l.address === p.endpoint.host)) continue
-    const clash = p.networks.some(({ network }) => {
-      const n = config.networks.find((x) => x.name === network)
-      return n !== undefined && (p.endpoint.port ?? n.port) === n.port
-    })
-    if (clash) {
-      const mend = 'a host is no peer of itself; remove the peer, or correct its endpoint'
-      throw new Refusal(`peers.${p.name}.endpoint: ${p.endpoint.host} is this host's own address; ${mend}`, 2)
-    }
-  }
+function refuseFaults(config: Config, underlay: readonly LocalAddress[]): void {
+  const faults = underlayFaults(
+    config,
+    underlay.map((l) => l.address),
+  )
+  if (faults.length > 0) throw new ConfigError('configuration', faults)
 }
 
 function peersOf(config: Config, n: NetworkConfig): PeerConfig[] {

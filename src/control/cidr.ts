@@ -10,7 +10,7 @@ export interface Cidr {
   readonly length: number
 }
 
-/** Addresses with which this family has 32 or 128 bits. */
+/** Bits of an address of the family. */
 export function bits(v6: boolean): number {
   return v6 ? 128 : 32
 }

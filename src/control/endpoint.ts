@@ -22,12 +22,6 @@ export function parseEndpoint(text: string): Endpoint | null {
   return host ? withPort(host, parts[2]) : null
 }
 
-/** `host` or `host:port` as people write it, IPv6 in brackets when a port follows. */
-export function endpointText(endpoint: Endpoint): string {
-  if (endpoint.port === null) return endpoint.host
-  return endpoint.host.includes(':') ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`
-}
-
 function withPort(host: string, digits: string | undefined): Endpoint | null {
   if (digits === undefined) return { host, port: null }
   const port = Number(digits)

@@ -33,12 +33,14 @@ export interface NetworkConfig {
   /** null: underlay MTU less overhead. */
   readonly mtu: number | null
   readonly security: 'plain'
+  /** A name of `ip netns`, a path or a process id; null: the agent's own. */
   readonly netns: string | null
   readonly learning: boolean
+  /** 0: learned entries never age. */
   readonly ageingSec: number
   readonly macLimit: number
   readonly flood: 'replicate' | 'off'
-  /** 'peers', 'any', or CIDRs. */
+  /** 'peers', 'any', or canonical CIDRs without host bits, beside the peers. */
   readonly accept: 'peers' | 'any' | readonly string[]
   readonly innerVlan: 'drop' | 'keep'
   readonly ecn: 'copy' | 'off'
@@ -54,7 +56,7 @@ export interface NetworkConfig {
 
 export interface PeerConfig {
   readonly name: string
-  /** port null: the network's. */
+  /** host: a canonical address, or a name in lower case; port null: the network's. */
   readonly endpoint: { readonly host: string; readonly port: number | null }
   /** The networks this peer is in, resolved: defaults applied, every name exists. */
   readonly networks: readonly PeerNetwork[]

@@ -202,7 +202,8 @@ function checkRoutes(draft: Draft, places: Map<string, Place[]>, endpoints: Endp
         // Another namespace's routes do not touch the underlay.
         const caught = netns === null ? endpoints.within(prefix) : null
         if (!caught) continue
-        const what = `${text} covers peer ${caught.name}'s endpoint ${caught.endpoint!.host}, so its route would send the tunnel into itself`
+        const whose = `peer ${caught.name}'s endpoint ${caught.endpoint!.host}`
+        const what = `${text} covers ${whose}, so its route would send the tunnel into itself`
         faults.add(member.allowedIpsPath, what, `narrow it, ${instead}`)
       }
     }

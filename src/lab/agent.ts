@@ -1,10 +1,10 @@
 // A real agent on a lab's host: `vtepd up` as a process of its own, started with a file and asked over its Unix socket.
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { built } from './built.ts'
 import type { Host } from './lab.ts'
 
 /** Milliseconds until an agent must be ready, must have stopped, must have answered; and between two questions. */
@@ -22,15 +22,13 @@ export interface AgentOptions {
 
 /** Starts an agent with a configuration in the file's shape; resolves when it is ready. It stops with the lab. */
 export async function startAgent(host: Host, config: object, options: AgentOptions = {}): Promise<LabAgent> {
-  const main = mainFile()
-  if (!existsSync(main)) throw new Error(`${main} is not there: build it first (npm run build)`)
   const dir = join(host.lab.dir, host.name)
   mkdirSync(dir, { recursive: true })
   // JSON is YAML.
   const file = join(dir, 'vtepd.yaml')
   writeFileSync(file, JSON.stringify({ node: host.name, ...config }, null, 2), { mode: 0o600 })
   const env = options.profile ? { ...process.env, VTEPD_PROFILE: '1' } : process.env
-  const command = [process.execPath, main, 'up', '-c', file, '--runtime-dir', dir, '--state-dir', dir]
+  const command = [process.execPath, built('main.js'), 'up', '-c', file, '--runtime-dir', dir, '--state-dir', dir]
   const agent = new LabAgent(host, host.spawn(command, { env }), dir)
   host.lab.beforeClose(() => agent.stop())
   await agent.untilReady()
@@ -118,12 +116,6 @@ export class LabAgent {
       sent.end()
     })
   }
-}
-
-// Compiled, main.js lies above us; tests run our TypeScript beside a built dist.
-function mainFile(): string {
-  const here = import.meta.url
-  return fileURLToPath(new URL(here.endsWith('.ts') ? '../../dist/main.js' : '../main.js', here))
 }
 
 function said(log: string): string {

@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { built } from './built.ts'
 import type { Delivered, Load, Traffic } from './traffic.ts'
 
 const PORT = 5202
@@ -28,7 +28,7 @@ export class Loadgen implements Traffic {
 
   private async measure(load: Load, protocol: string, amount: number): Promise<Delivered> {
     const { from, to, address, seconds, warmup } = load
-    const child = [process.execPath, childFile()]
+    const child = [process.execPath, built('lab/loadgen-child.js')]
     const where = [protocol, address, String(PORT)]
     const sink = new Sink(to.spawn([...child, 'sink', ...where], { stdio: ['pipe', 'pipe', 'inherit'] }))
     let source: ChildProcess | null = null
@@ -85,10 +85,4 @@ async function end(child: ChildProcess | null): Promise<void> {
   const closed = new Promise((resolve) => child.once('close', resolve))
   child.kill('SIGKILL')
   await closed
-}
-
-function childFile(): string {
-  const here = import.meta.url
-  const name = here.endsWith('.ts') ? '../../dist/lab/loadgen-child.js' : './loadgen-child.js'
-  return fileURLToPath(new URL(name, here))
 }

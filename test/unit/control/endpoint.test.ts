@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { endpointText, parseEndpoint } from '../../../src/control/endpoint.ts'
+import { parseEndpoint } from '../../../src/control/endpoint.ts'
 
 describe('parseEndpoint', () => {
   test.each([
@@ -42,10 +42,4 @@ describe('parseEndpoint', () => {
     `${'a'.repeat(64)}.example`,
     'a.'.repeat(127),
   ])('refuses %j', (text) => expect(parseEndpoint(text)).toBeNull())
-})
-
-describe('endpointText', () => {
-  test.each(['198.18.0.2', '198.18.0.2:4789', 'fd00::2', '[fd00::2]:4789', 'host:1'])('writes %s', (text) => {
-    expect(endpointText(parseEndpoint(text)!)).toBe(text)
-  })
 })
