@@ -38,10 +38,10 @@ struct Coalescer::Packet {
   Headers h;
   bool tcp;
   uint8_t kind;
-  uint32_t header;   // to the payload
-  uint32_t payload;  // bytes
-  bool right;        // both checksums, once summed
-  bool unfinished;   // the field holds the pseudo-header's sum alone
+  uint32_t header;          // to the payload
+  uint32_t payload;         // bytes
+  bool right = false;       // both checksums, once summed
+  bool unfinished = false;  // the field holds the pseudo-header's sum alone
 
   const uint8_t *l4() const { return frame + h.l4; }
   uint16_t csum() const { return tcp ? kTcpCsum : kUdpCsum; }
@@ -89,7 +89,6 @@ bool Coalescer::Packet::super(uint32_t mtu, uint16_t hint) const {
 void Coalescer::Packet::verify(bool all) {
   uint64_t pseudo = pseudo_sum(frame, h);
   unfinished = field() == fold(pseudo);
-  right = false;
   if (!all && !unfinished) return;
   bool l4_right = fold(sum_bytes(l4(), h.end - h.l4, pseudo)) == 0xffff;
   right = l4_right && ip_checksum_right(frame, h);
@@ -141,7 +140,6 @@ void Coalescer::add(uint32_t slot, const uint8_t *frame, uint32_t len, uint16_t 
     if (f && f->stamp == stamp_) items_[f->item].open = false;
   }
   Item &item = start(slot, p);
-  if (!sound) return;
   if (super && (p.right || p.unfinished) && make_train(item, p, hint)) return;
   if (p.unfinished) {
     item.vnet.flags = kVnetNeedsCsum;
@@ -157,7 +155,6 @@ void Coalescer::add_to_flow(uint32_t slot, const Packet &p) {
   if (f && f->stamp == stamp_) {
     Item &last = items_[f->item];
     if (last.open && join(last, slot, p)) return;
-    last.open = false;
   }
   Item &item = start(slot, p);
   item.open = f != nullptr && (!p.tcp || (p.l4()[13] & kTcpPsh) == 0);

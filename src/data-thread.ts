@@ -13,7 +13,7 @@ import type { Letter, News } from './datapath/mailbox.ts'
 import { Outbound } from './datapath/outbound.ts'
 import { Tables } from './datapath/tables.ts'
 import { NONE } from './drop.ts'
-import { Engine, layout, pathMtu } from './host/addon.ts'
+import { Engine, layout, pathMtu, slab } from './host/addon.ts'
 import { DeviceLink, UdpLink } from './host/links.ts'
 
 /** What the agent hands to the worker. */
@@ -36,7 +36,7 @@ const READY_GONE = 64
 const FRAME_SLAB_TRAINS = 16
 const FRAMES = 512
 const DATAGRAMS_OUT = 1024
-const MESSAGES_IN = 64
+const MESSAGES_IN = 24
 const FRAMES_IN = 4096
 /** Milliseconds between two sweeps. */
 const SWEEP = 1000
@@ -63,8 +63,8 @@ class DataThread {
     this.input = input
     const engine = this.engine
     const sizes = layout()
-    const slabOut = new Uint8Array(new ArrayBuffer(FRAME_SLAB_TRAINS * sizes.frameRoom))
-    const slabIn = new Uint8Array(new ArrayBuffer(MESSAGES_IN * sizes.datagramRoom))
+    const slabOut = new Uint8Array(slab(FRAME_SLAB_TRAINS * sizes.frameRoom))
+    const slabIn = new Uint8Array(slab(MESSAGES_IN * sizes.datagramRoom))
     this.frames = new Batch(FRAMES, slabOut)
     const datagrams = new Batch(DATAGRAMS_OUT, slabOut)
     this.messages = new Batch(MESSAGES_IN, slabIn)

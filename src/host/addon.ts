@@ -64,6 +64,7 @@ interface Addon {
   pathMtu(address: Uint8Array, from?: Uint8Array): number
   wake(fd: number): void
   layout(): Layout
+  slab(bytes: number): ArrayBuffer
   tunOpen(name: string, flags: number, mac: Uint8Array | null, netns: string | null): { fd: number; name: string }
   tunSetOffload(fd: number, bits: number): number
   tunSetQueue(fd: number, attach: boolean): number
@@ -91,7 +92,7 @@ export const FD_WRITABLE = 2
 
 const addon = load()
 
-export const { udpOpen, udpHasGso, pathMtu, wake, layout } = addon
+export const { udpOpen, udpHasGso, pathMtu, wake, layout, slab } = addon
 export const { tunOpen, tunSetOffload, tunSetQueue } = addon
 export const { netlinkRequest, netlinkListen, netlinkDrain, sdNotify } = addon
 export const Engine = addon.Engine

@@ -294,6 +294,45 @@ TEST(options_extension_headers_and_fragments_pass) {
   }
 }
 
+// Lengths inside the packet that lead out of it. The frames lie in memory of their exact size.
+TEST(broken_lengths_pass) {
+  for (bool tcp : {true, false}) {
+    Spec s = base(tcp, 6);
+    s.payload = pattern(24, 1);
+    s.first_extension = 60;
+    for (uint8_t words : {0, 3, 8, 255}) {
+      s.extensions = {uint8_t(tcp ? 6 : 17), words, 1, 4, 0, 0, 0, 0};
+      GROUPS("1", s);
+    }
+    s.first_extension = 51;
+    s.extensions = {60, 255, 0, 0, 0, 0, 0, 0};
+    GROUPS("1", s);
+    for (size_t cut = 1; cut < 70; cut++) {
+      Spec whole = base(tcp, cut % 2 ? 4 : 6);
+      Bytes b = build(whole);
+      b.resize(cut);
+      Joiner joiner;
+      auto all = joiner.run({b, build(whole)});
+      CHECK_EQ(all.size(), 2u);
+      CHECK_EQ(all[0].vnet.flags, 0);
+    }
+    Spec four = base(tcp);
+    for (uint8_t first : {0x40, 0x44, 0x4f, 0x55, 0x65}) {
+      Bytes b = build(four);
+      b[14] = first;
+      Joiner joiner;
+      CHECK_EQ(joiner.run({b, build(after(four))}).size(), 2u);
+    }
+    for (uint8_t offset : {0x00, 0x40, 0xf0}) {
+      four.payload = pattern(4, 1);
+      Bytes b = build(four);
+      b[tcp ? 46 : 38] = offset;  // TCP's data offset, UDP's length
+      Joiner joiner;
+      CHECK_EQ(joiner.run({b, build(after(four))}).size(), 2u);
+    }
+  }
+}
+
 TEST(pure_acks_are_not_overtaken) {
   Spec a = base(true);
   Spec ack = after(a, 0);

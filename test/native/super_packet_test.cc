@@ -114,6 +114,16 @@ TEST(super_packet_with_a_wrong_checksum_stays_wrong) {
   check_plain(none, one(none, 1000));
 }
 
+TEST(super_packet_with_padding_passes) {
+  for (bool tcp : {true, false}) {
+    Spec s = large(tcp, 4, Sum::kRight);
+    s.padding = 4;
+    check_plain(s, one(s, 1000));
+    s.sum = Sum::kUnfinished;
+    check_unfinished(s, one(s, 1000));
+  }
+}
+
 TEST(super_packet_inside_a_tunnel_is_not_cut) {
   for (uint16_t port : {4789, 8472, 6081}) {
     Spec s = large(false, 4, Sum::kUnfinished);
