@@ -1,22 +1,102 @@
-// Route netlink as bytes: requests and their answers, and sockets that hear of changes. src/host/rtnetlink.ts
-// knows what the bytes mean. Cold. netlink(7), rtnetlink(7).
+// rtnetlink requests with acknowledgements: links, addresses, routes. One object is one socket in the
+// namespace that the calling thread was in at `open`; every call is one request and its answer. rtnetlink(7).
+// Cold. All calls return 0 or -errno; `message()` then has the kernel's own sentence, if it sent one.
 #pragma once
-#include <cstddef>
+#include <linux/netlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
+
+#include "fd.h"
 
 namespace vtepd {
 
-/// Sends one request (a whole nlmsghdr message) in the namespace at `netns` (nullptr: here) and collects the
-/// answer's messages up to the acknowledgement or the end of the dump. Returns 0 or -errno, the kernel's own
-/// refusal included.
-int netlink_request(const char *netns, const uint8_t *request, size_t size,
-                    std::vector<std::vector<uint8_t>> *answer);
+struct LinkInfo {
+  int index = 0;
+  std::string name;
+  std::string kind;  // IFLA_INFO_KIND; TUN devices are "tun" or "tap"; empty: a physical one
+  uint8_t mac[6] = {};
+  bool has_mac = false;
+  uint32_t flags = 0;  // IFF_*
+  uint32_t mtu = 0;
+  uint32_t gso_max_size = 0;
+  int master = 0;
+  bool persistent = false;  // TUN and TAP
+  bool multi_queue = false;
+  uint32_t queues = 0;  // attached and detached
+};
 
-/// A socket that hears the multicast groups (RTMGRP_* bits) of a namespace; non-blocking. The fd or -errno.
-int netlink_listen(const char *netns, uint32_t groups);
+/// What set_link is to change; negative or null: as it is.
+struct LinkChange {
+  int mtu = -1;
+  int up = -1;  // 0 or 1
+  int master = -1;
+  int gso_max_size = -1;
+  int addr_gen_mode = -1;  // IN6_ADDR_GEN_MODE_*
+  const uint8_t *mac = nullptr;
+};
 
-/// Reads and forgets all that waits on a socket. True when there was something.
+struct Address {
+  int index = 0;
+  int family = AF_INET;
+  uint8_t bytes[16] = {};
+  uint8_t prefix = 0;
+  uint8_t scope = 0;
+  uint32_t flags = 0;  // IFA_F_*
+};
+
+struct Route {
+  int index = 0;  // of the device; of the first hop when there are several
+  int family = AF_INET;
+  uint8_t bytes[16] = {};
+  uint8_t prefix = 0;
+  uint32_t metric = 0;
+};
+
+class Netlink {
+ public:
+  int open();
+
+  /// By name, or by index when name is nullptr. -ENODEV when there is none.
+  int link(int index, const char *name, LinkInfo *out);
+  int set_link(int index, const LinkChange &change);
+  int delete_link(int index);
+
+  /// Adding what is there already succeeds. IPv6 without duplicate address detection.
+  int change_address(bool add, const Address &address);
+  /// Of one link, or of all when index is 0.
+  int addresses(int index, std::vector<Address> *out);
+
+  /// Unicast, main table, out of a device. Never replaces: -EEXIST.
+  int change_route(bool add, const Route &route);
+  int routes(int family, std::vector<Route> *out);
+
+  const std::string &message() const { return message_; }
+
+ private:
+  template <class Each>
+  int request(nlmsghdr *m, Each each);
+  template <class Each>
+  int dump(nlmsghdr *m, Each each);
+  int send(nlmsghdr *m);
+  void read_message(const nlmsghdr *m);
+
+  static constexpr size_t kBuffer = 65536;
+  UniqueFd fd_;
+  uint32_t seq_ = 0;
+  std::unique_ptr<uint8_t[]> buffer_;
+  std::string message_;
+};
+
+/// A socket that becomes readable when links, addresses or routes change in the calling thread's namespace.
+/// fd or -errno.
+int netlink_monitor();
+
+/// Empties the monitor. True if something was there, overruns included.
 bool netlink_drain(int fd);
 
 }  // namespace vtepd

@@ -1,24 +1,22 @@
-// Work done inside another network namespace (setns(2), network_namespaces(7)) on the calling thread.
+// Work done inside another network namespace, on the calling thread and for a moment only: sockets and
+// devices made there stay there, the thread comes back. setns(2), network_namespaces(7). Cold.
 #pragma once
 #include "fd.h"
 
 namespace vtepd {
 
-/// Enters the namespace at `path` for the guard's life; nullptr or "": stays. The way back must not fail: a
-/// thread in a foreign namespace would open the wrong devices and sockets, so then the process aborts.
-class NetnsGuard {
+class NetnsScope {
  public:
-  explicit NetnsGuard(const char *path);
-  ~NetnsGuard();
-  NetnsGuard(const NetnsGuard &) = delete;
-  NetnsGuard &operator=(const NetnsGuard &) = delete;
-
-  /// 0, or -errno of open or setns: then the thread is where it was.
-  int error() const { return error_; }
+  /// Enters the namespace that the file `path` stands for; nullptr or the own one: stays. 0 or -errno.
+  int enter(const char *path);
+  NetnsScope() = default;
+  NetnsScope(const NetnsScope &) = delete;
+  NetnsScope &operator=(const NetnsScope &) = delete;
+  /// Comes back. A thread that cannot would go on in the wrong namespace, so the process ends instead.
+  ~NetnsScope();
 
  private:
   UniqueFd home_;
-  int error_ = 0;
 };
 
 }  // namespace vtepd

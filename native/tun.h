@@ -36,7 +36,7 @@ constexpr size_t kFrameBytes = 65535 + 14 + 8 + 3;
 
 /// Bytes of frames in one crossing: what was read is still in the second-level cache when it is sent
 /// (docs/performance.md).
-constexpr size_t kCrossingBytes = 512 * 1024;
+constexpr size_t kCrossingBytes = 256 * 1024;
 
 /// Room that receive_frames wants for one more frame.
 constexpr size_t kFrameRoom = kHeadroom + kFrameBytes + kTailroom;

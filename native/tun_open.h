@@ -1,26 +1,51 @@
-// Opens TUN and TAP devices. Cold. Documentation/networking/tuntap, linux/if_tun.h.
+// Opens TUN and TAP devices. Cold. tuntap.rst in the kernel's Documentation/networking; drivers/net/tun.c.
 #pragma once
 #include <cstdint>
+#include <string>
+
+#include "fd.h"
 
 namespace vtepd {
 
-enum TunFlags : uint32_t {
-  kTunEthernet = 1,  // TAP, else TUN
-  kTunMultiQueue = 2,
-  kTunPersist = 4,
-  kTunVnetHdr = 8,
+enum class Switch : uint32_t { kAuto = 0, kOn = 1, kOff = 2 };
+
+struct TunRequest {
+  std::string name;  // empty: the kernel's choice; may hold %d
+  bool ethernet = true;
+  const char *netns = nullptr;
+  const uint8_t *mac = nullptr;  // TAP only; set before anything else can see the device up
+  int mtu = -1;
+  int gso_max_size = -1;
+  bool vnet_hdr = true;
+  bool multi_queue = false;
+  bool persist = false;
+  Switch tso = Switch::kAuto;
+  Switch uso = Switch::kAuto;
 };
 
-/// Opens or joins the device `name` (empty: the kernel chooses; written back, 16 bytes) in the namespace at
-/// `netns` (nullptr: here), and sets its MAC at once when `mac` is given, before anybody else sees it up.
-/// Non-blocking, close-on-exec. Returns the fd or -errno, then nothing is left behind; *step names the call
-/// that failed.
-int tun_open(char name[16], uint32_t flags, const uint8_t *mac, const char *netns, const char **step);
+struct TunDevice {
+  UniqueFd fd;
+  std::string name;
+  int index = 0;
+  uint8_t mac[6] = {};
+  bool has_mac = false;
+  bool tcp = false;
+  bool udp = false;
+  int tso_error = 0;  // -errno: why a switch at `auto` came out off
+  int uso_error = 0;
+};
 
-/// TUNSETOFFLOAD with TUN_F_* bits; 0 or -errno.
-int tun_set_offload(int fd, uint32_t bits);
+/// What failed, for the error that the caller builds.
+struct TunFault {
+  const char *syscall = "";
+  std::string detail;
+};
 
-/// Attaches or detaches one queue of a multi-queue device (TUNSETQUEUE); 0 or -errno.
-int tun_set_queue(int fd, bool attach);
+/// Makes the device, or takes a persistent one that is free. 0 or -errno: -EBUSY when the name is taken by
+/// another process or by a device of another kind. After a failure the host is as it was.
+int tun_open(const TunRequest &request, TunDevice *out, TunFault *fault);
+
+/// TUNSETQUEUE: a detached queue of a multi-queue device neither hears nor speaks. 0 or -errno.
+int tun_attach_queue(int fd, bool attach);
 
 }  // namespace vtepd

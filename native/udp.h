@@ -16,7 +16,7 @@ namespace vtepd {
 
 constexpr uint32_t kPoolPorts = 64;
 constexpr uint32_t kMessages = 32;                               // datagrams or trains of one recvmmsg
-constexpr uint32_t kReceiveBytes = 512 * 1024;                   // aim of one recvmmsg, for the cache's sake
+constexpr uint32_t kReceiveBytes = 256 * 1024;                   // aim of one recvmmsg, for the cache's sake
 constexpr size_t kDatagramRoom = kHeadroom + 65536 + kTailroom;  // slab bytes of one received message
 
 struct UdpStats {

@@ -15,7 +15,7 @@ import * as report from './control/report.ts'
 import { Resolver } from './control/resolve.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
 import { findUnderlay, type LocalAddress, sameAddresses } from './control/underlay.ts'
-import { Counters, STAT_NATIVE_CPU, STAT_THREAD_CPU } from './counters.ts'
+import { Counters, STAT_NATIVE_CPU, STAT_NOW, STAT_THREAD_CPU } from './counters.ts'
 import type { DataThreadInput } from './data-thread.ts'
 import { type FdbRow, Mailbox, type News } from './datapath/mailbox.ts'
 import { wake } from './host/addon.ts'
@@ -28,6 +28,8 @@ const RESOLVE = 60_000
 const RESOLVE_SOON = 5_000
 /** Milliseconds in which changes of the host are gathered before they are looked at. */
 const SETTLE = 50
+/** Milliseconds without a sign of life after which the data thread counts as stuck. */
+const ALIVE = 5000
 
 export interface AgentOptions {
   readonly runtimeDir: string
@@ -118,6 +120,12 @@ export class Agent implements AgentApi {
     if (!this.overlay || this.stopping) return false
     const all = [...this.overlay.running.values()]
     return all.length === this.config.networks.length && all.every((r) => r.device.up) && this.overlay.complete()
+  }
+
+  /** Whether packets are carried: the data thread, which wakes every second, has done so lately. */
+  alive(): boolean {
+    const now = Number(process.hrtime.bigint() / 1_000_000n)
+    return now - this.counters.stats[STAT_NOW]! < ALIVE
   }
 
   metrics(): Promise<string> {

@@ -1,5 +1,6 @@
-// The typed door to the native addon: finds it, compares its layout with batch.ts, exports its calls. native/addon.cc and
-// native/addon_host.cc are the other side. Loads in the main thread and in workers; nothing is shared between them.
+// The typed door to the native addon: finds it, compares its layout with batch.ts, exports its calls. native/addon*.cc are
+// the other side. Loads in the main thread and in workers; nothing is shared between them. Calls of the cold half throw
+// Error with code, errno (negative), syscall and, when the kernel had a sentence of its own to say, detail.
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -31,13 +32,68 @@ export interface Engine {
   publish(): void
 }
 
-/** Readiness of an fd on this thread's event loop; `events` are FD_READABLE and FD_WRITABLE, or a negative errno. */
+/** An fd on this thread's event loop, which owns it from then on; a started one keeps the loop alive unless unref'd. */
 export interface FdPoll {
+  /** FD_* bits to wait for; 0: nothing, and the loop may end. */
   start(events: number): void
-  stop(): void
-  close(): void
   ref(): void
   unref(): void
+  /** Closes the fd in the next turn of the loop, then calls `closed`. */
+  close(): void
+}
+
+/** Packets of one TUN or TAP device; native/packets.h. Answers are -errno when negative. */
+export interface Packets {
+  /** Fills the slab: packet i is places[2i + 1] bytes at places[2i]. Answers how many; 0 when dry. */
+  read(): number
+  /** Writes packets[from..], answers how many it took. When not all: places[0] is the (positive) errno of the next. */
+  write(packets: readonly Uint8Array[], from: number): number
+  /** Whether there is something to read that no poll tells of: the rest of a super-packet. */
+  pending(): boolean
+  /** Lets go of the fd. */
+  end(): void
+}
+
+export interface OpenedTun {
+  fd: number
+  name: string
+  index: number
+  mac: Uint8Array | null
+  tcp: boolean
+  udp: boolean
+  /** -errno of a refused offload, or 0. */
+  tsoError: number
+  usoError: number
+}
+
+export interface LinkRow {
+  index: number
+  name: string
+  kind: string
+  mac: Uint8Array | null
+  mtu: number
+  flags: number
+  master: number
+  gsoMaxSize: number
+  persistent: boolean
+  multiQueue: boolean
+  /** Queues that somebody holds. */
+  queues: number
+}
+
+export interface AddressRow {
+  index: number
+  bytes: Uint8Array
+  prefix: number
+  scope: number
+  flags: number
+}
+
+export interface RouteRow {
+  index: number
+  bytes: Uint8Array
+  prefix: number
+  metric: number
 }
 
 export interface Layout {
@@ -58,20 +114,46 @@ export interface Layout {
 
 interface Addon {
   Engine: new () => Engine
-  FdPoll: new (fd: number, ready: (events: number) => void) => FdPoll
+  FdPoll: new (fd: number, ready: (status: number, events: number) => void, closed: () => void) => FdPoll
+  Packets: new (fd: number, ethernet: boolean, vnetHdr: boolean, slab: Uint8Array, places: Uint32Array) => Packets
   udpOpen(address: Uint8Array, flags: number, bufferBytes: number): number
   udpHasGso(fd: number): boolean
   pathMtu(address: Uint8Array, from?: Uint8Array): number
   wake(fd: number): void
   layout(): Layout
   slab(bytes: number): ArrayBuffer
-  tunOpen(name: string, flags: number, mac: Uint8Array | null, netns: string | null): { fd: number; name: string }
-  tunSetOffload(fd: number, bits: number): number
-  tunSetQueue(fd: number, attach: boolean): number
-  netlinkRequest(netns: string | null, message: Uint8Array): Buffer[]
-  netlinkListen(netns: string | null, groups: number): number
+  // netns: path of a namespace, or null for the thread's own. -1 leaves a number alone, null a MAC.
+  tunOpen(
+    netns: string | null,
+    name: string,
+    flags: number,
+    mac: Uint8Array | null,
+    mtu: number,
+    gsoMaxSize: number,
+    tso: number,
+    uso: number,
+  ): OpenedTun
+  tunAttachQueue(fd: number, attach: boolean): void
+  linkGet(netns: string | null, link: string | number): LinkRow | null
+  linkSet(
+    netns: string | null,
+    index: number,
+    mtu: number,
+    up: number,
+    master: number,
+    gsoMaxSize: number,
+    addrGenMode: number,
+    mac: Uint8Array | null,
+  ): void
+  linkDelete(netns: string | null, index: number): void
+  addressChange(netns: string | null, add: boolean, index: number, bytes: Uint8Array, prefix: number): void
+  /** index 0: of all links. */
+  addressList(netns: string | null, index: number): AddressRow[]
+  routeChange(netns: string | null, add: boolean, index: number, bytes: Uint8Array, prefix: number): void
+  routeList(netns: string | null, family: 4 | 6): RouteRow[]
+  netlinkMonitor(netns: string | null): number
   netlinkDrain(fd: number): boolean
-  sdNotify(socket: string, state: string): number
+  notify(path: string, state: string): void
 }
 
 /** Flags of udpOpen: native/udp_open.h. */
@@ -81,22 +163,25 @@ export const UDP_NO_CHECK = 4
 export const UDP_GRO = 8
 export const UDP_PKTINFO = 16
 
-/** Flags of tunOpen: native/tun_open.h. */
+/** Flags of tunOpen: native/addon_tun.cc. */
 export const TUN_ETHERNET = 1
-export const TUN_MULTI_QUEUE = 2
-export const TUN_PERSIST = 4
-export const TUN_VNET_HDR = 8
+export const TUN_VNET_HDR = 2
+export const TUN_MULTI_QUEUE = 4
+export const TUN_PERSIST = 8
 
+/** Events of FdPoll: uv_poll_event. FD_DISCONNECT alone tells of errors only. */
 export const FD_READABLE = 1
 export const FD_WRITABLE = 2
+export const FD_DISCONNECT = 4
 
 const addon = load()
 
 export const { udpOpen, udpHasGso, pathMtu, wake, layout, slab } = addon
-export const { tunOpen, tunSetOffload, tunSetQueue } = addon
-export const { netlinkRequest, netlinkListen, netlinkDrain, sdNotify } = addon
-export const Engine = addon.Engine
-export const FdPoll = addon.FdPoll
+export const { tunOpen, tunAttachQueue, linkGet, linkSet, linkDelete } = addon
+export const { addressChange, addressList, routeChange, routeList, netlinkMonitor, netlinkDrain } = addon
+export const { Engine, FdPoll, Packets } = addon
+/** One datagram to a service manager; src/host/notify.ts knows where it listens. */
+export const sendNotification = addon.notify
 
 function load(): Addon {
   const root = packageRoot()

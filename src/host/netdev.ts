@@ -1,40 +1,35 @@
 // Devices, addresses and routes of this host or of another network namespace: TUN and TAP opened, links read and set, changes
-// heard of. By route netlink, no program is run. Failed calls throw Error with code, errno and syscall. Cold.
+// heard of. By route netlink, no program is run. Links are named by name, or by index, which survives a renaming. Failed
+// calls throw Error with code, errno and syscall, and a message for the operator. Cold.
 import { EventEmitter } from 'node:events'
 import { closeSync } from 'node:fs'
-import {
-  FD_READABLE,
-  FdPoll,
-  netlinkDrain,
-  netlinkListen,
-  netlinkRequest,
-  TUN_ETHERNET,
-  TUN_MULTI_QUEUE,
-  TUN_PERSIST,
-  TUN_VNET_HDR,
-  tunOpen,
-  tunSetOffload,
-} from './addon.ts'
-import * as rt from './rtnetlink.ts'
+import { getSystemErrorMap } from 'node:util'
+import * as native from './addon.ts'
+import { addressBytes, addressText } from './sockaddr.ts'
+
+export type Switch = 'auto' | 'on' | 'off'
 
 export interface DeviceSpec {
-  /** 1 to 15 bytes; empty: the kernel chooses. */
+  /** 1 to 15 bytes, may hold %d; empty: the kernel chooses. */
   name: string
   kind: 'tap' | 'tun'
   /** Path of the namespace it lives in, or null: here. */
   netns: string | null
-  /** TAP only; set before anybody sees the device. */
+  /** TAP only; set before anything can see the device up. */
   mac: string | null
   mtu: number | null
-  tso: 'auto' | 'on' | 'off'
-  uso: 'auto' | 'on' | 'off'
-  /** The longest super-packet that the kernel hands over, in bytes; null: 65536. */
+  tso: Switch
+  uso: Switch
+  /** The longest super-packet that the kernel hands over, in bytes; null: as it is. Kernels without it go on without. */
   gsoMaxSize: number | null
+  /** Default true: packets carry a virtio-net header. Without it there are no offloads. */
+  vnetHdr?: boolean
   multiQueue?: boolean
   persist?: boolean
 }
 
 export interface Device {
+  /** The caller's to close. */
   fd: number
   name: string
   index: number
@@ -43,7 +38,7 @@ export interface Device {
   /** Takes TCP and UDP super-packets. */
   tcp: boolean
   udp: boolean
-  /** 'on', or 'off: why'. */
+  /** 'on', 'off', or 'off: why'. */
   tso: string
   uso: string
 }
@@ -51,170 +46,163 @@ export interface Device {
 export interface LinkState {
   index: number
   name: string
-  /** IFLA_INFO_KIND: 'tun', 'veth', …; '' for hardware. */
+  /** 'tun', 'tap', 'veth', 'bridge', …; '' for hardware and the loopback device. */
   kind: string
+  /** Lower case; null when it has none. */
   mac: string | null
   mtu: number
-  /** IFF_UP. */
+  /** IFF_UP: what was asked for, not whether there is a carrier. */
   up: boolean
   /** Index of the bridge or bond it belongs to; 0: none. */
   master: number
-  /** CIDRs. */
+  /** Bytes. */
+  gsoMaxSize: number
+  /** CIDRs, in the kernel's order: of each family the primary address first. */
   addresses: string[]
 }
 
-// linux/if_tun.h
-const TUN_F_CSUM = 0x01
-const TUN_F_TSO4 = 0x02
-const TUN_F_TSO6 = 0x04
-const TUN_F_TSO_ECN = 0x08
-const TUN_F_USO4 = 0x20
-const TUN_F_USO6 = 0x40
-
-// linux/if_link.h
-const IFLA_ADDRESS = 1
-const IFLA_IFNAME = 3
-const IFLA_MTU = 4
-const IFLA_MASTER = 10
-const IFLA_LINKINFO = 18
-const IFLA_INFO_KIND = 1
-const IFLA_AF_SPEC = 26
-const IFLA_INET6_ADDR_GEN_MODE = 8
-const IFLA_GSO_MAX_SIZE = 41
-const IFLA_GSO_IPV4_MAX_SIZE = 63
-const IN6_ADDR_GEN_MODE_NONE = 1
+const SWITCHES: readonly Switch[] = ['auto', 'on', 'off']
+/** Longest name of a device, bytes: IFNAMSIZ less its zero. */
+const NAME_MAX = 15
 const IFF_UP = 1
+const IN6_ADDR_GEN_MODE_NONE = 1
 
-// linux/if_addr.h, linux/rtnetlink.h
-const IFA_ADDRESS = 1
-const IFA_LOCAL = 2
-const IFA_FLAGS = 8
-const IFA_F_NODAD = 2
-const RTA_DST = 1
-const RTA_OIF = 4
-const RTA_PRIORITY = 6
-const RTPROT_STATIC = 4
-const RT_SCOPE_LINK = 253
-const RT_SCOPE_UNIVERSE = 0
-const RT_TABLE_MAIN = 254
-
-/** Opens a TUN or TAP device, down and without addresses. On failure nothing is left behind. */
+/**
+ * Opens a TUN or TAP device, down and without addresses; a persistent one that nobody holds is taken as it is. EBUSY: the
+ * name belongs to another process or to a device of another kind. On failure nothing is left behind.
+ */
 export function openDevice(spec: DeviceSpec): Device {
+  checkSpec(spec)
   const flags =
-    TUN_VNET_HDR |
-    (spec.kind === 'tap' ? TUN_ETHERNET : 0) |
-    (spec.multiQueue ? TUN_MULTI_QUEUE : 0) |
-    (spec.persist ? TUN_PERSIST : 0)
-  const { fd, name } = openTun(spec, flags)
+    (spec.kind === 'tap' ? native.TUN_ETHERNET : 0) |
+    (spec.vnetHdr === false ? 0 : native.TUN_VNET_HDR) |
+    (spec.multiQueue ? native.TUN_MULTI_QUEUE : 0) |
+    (spec.persist ? native.TUN_PERSIST : 0)
+  const mac = spec.mac === null ? null : macBytes(spec.mac)
+  const { tso, uso } = spec
+  let d: native.OpenedTun
   try {
-    const offloads = probeOffloads(fd, spec.tso, spec.uso)
-    if (spec.mtu !== null) setMtu(name, spec.mtu, spec.netns)
-    if (spec.gsoMaxSize !== null) trySetGsoMaxSize(name, spec.gsoMaxSize, spec.netns)
-    const state = link(name, spec.netns)!
-    return { fd, name, index: state.index, mac: spec.kind === 'tap' ? state.mac : null, ...offloads }
+    const switches = [SWITCHES.indexOf(tso), SWITCHES.indexOf(uso)] as const
+    d = native.tunOpen(spec.netns, spec.name, flags, mac, spec.mtu ?? -1, spec.gsoMaxSize ?? -1, ...switches)
   } catch (error) {
-    closeSync(fd)
-    throw error
+    throw openError(error, spec)
+  }
+  return {
+    fd: d.fd,
+    name: d.name,
+    index: d.index,
+    mac: spec.kind === 'tap' && d.mac ? macText(d.mac) : null,
+    tcp: d.tcp,
+    udp: d.udp,
+    tso: offloadText(d.tcp, spec, tso, d.tsoError),
+    uso: offloadText(d.udp, spec, uso, d.usoError),
   }
 }
 
-/** A link by name, or null when there is none. */
-export function link(name: string, netns: string | null): LinkState | null {
-  const ask = rt.message(rt.RTM_GETLINK, 0, rt.ifinfo(0), [{ type: IFLA_IFNAME, value: rt.text(name) }])
-  let answer: Buffer[]
+/** A link by name or index, or null when there is none. */
+export function link(which: string | number, netns: string | null): LinkState | null {
+  if (typeof which === 'string' && !isName(which)) return null
+  const row = wrap(netns, `link ${which}`, () => native.linkGet(netns, which))
+  if (!row) return null
+  const addresses = wrap(netns, `addresses of ${which}`, () => native.addressList(netns, row.index))
+  return {
+    index: row.index,
+    name: row.name,
+    kind: row.kind,
+    mac: row.mac ? macText(row.mac) : null,
+    mtu: row.mtu,
+    up: (row.flags & IFF_UP) !== 0,
+    master: row.master,
+    gsoMaxSize: row.gsoMaxSize,
+    addresses: addresses.map((a) => `${addressText(a.bytes)}/${a.prefix}`),
+  }
+}
+
+export function setMtu(which: string | number, mtu: number, netns: string | null): void {
+  checkInteger('mtu', mtu, 0, 0x7fffffff)
+  change(which, netns, `MTU ${mtu}`, { mtu })
+}
+
+export function setMac(which: string | number, mac: string, netns: string | null): void {
+  change(which, netns, `MAC ${mac}`, { mac: macBytes(mac) })
+}
+
+export function setUp(which: string | number, netns: string | null): void {
+  change(which, netns, 'up', { up: 1 })
+}
+
+export function setDown(which: string | number, netns: string | null): void {
+  change(which, netns, 'down', { up: 0 })
+}
+
+/** Makes the link a port of a bridge or bond by its index; 0: of none. */
+export function setMaster(which: string | number, master: number, netns: string | null): void {
+  checkInteger('master', master, 0, 0x7fffffff)
+  change(which, netns, `master ${master}`, { master })
+}
+
+/** The longest super-packet that the kernel hands to the device, bytes, both families. EINVAL: Linux before 5.18. */
+export function setGsoMaxSize(which: string | number, bytes: number, netns: string | null): void {
+  checkInteger('gsoMaxSize', bytes, 0, 0x7fffffff)
+  change(which, netns, `gso_max_size ${bytes}`, { gso: bytes })
+}
+
+/** No link-local IPv6 address of its own making: what is not configured is not said. Call it before `setUp`. */
+export function setAddrGenModeNone(which: string | number, netns: string | null): void {
   try {
-    answer = netlinkRequest(netns, acked(ask))
+    change(which, netns, 'addrgenmode none', { addrGenMode: IN6_ADDR_GEN_MODE_NONE })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENODEV') return null
-    throw error
-  }
-  const first = answer[0]
-  if (!first) return null
-  const state = readLink(first)
-  state.addresses = addresses(netns).flatMap((a) => (a.index === state.index ? [a.cidr] : []))
-  return state
-}
-
-/** All links of a namespace, without their addresses. */
-export function links(netns: string | null): LinkState[] {
-  return netlinkRequest(netns, rt.message(rt.RTM_GETLINK, rt.NLM_F_DUMP, rt.ifinfo(0), [])).map(readLink)
-}
-
-export function setMtu(name: string, mtu: number, netns: string | null): void {
-  setLink(name, netns, [{ type: IFLA_MTU, value: rt.u32(mtu) }])
-}
-
-export function setMac(name: string, mac: string, netns: string | null): void {
-  setLink(name, netns, [{ type: IFLA_ADDRESS, value: macBytes(mac) }])
-}
-
-export function setUp(name: string, netns: string | null): void {
-  request(netns, rt.RTM_NEWLINK, rt.NLM_F_ACK, rt.ifinfo(indexOf(name, netns), IFF_UP, IFF_UP), [])
-}
-
-export function setDown(name: string, netns: string | null): void {
-  request(netns, rt.RTM_NEWLINK, rt.NLM_F_ACK, rt.ifinfo(indexOf(name, netns), 0, IFF_UP), [])
-}
-
-/** The longest super-packet that the kernel hands to the device, both families (Linux 6.3 keeps IPv4's apart). */
-export function setGsoMaxSize(name: string, bytes: number, netns: string | null): void {
-  setLink(name, netns, [{ type: IFLA_GSO_MAX_SIZE, value: rt.u32(bytes) }])
-  try {
-    setLink(name, netns, [{ type: IFLA_GSO_IPV4_MAX_SIZE, value: rt.u32(bytes) }])
-  } catch {
-    // Older kernels have one limit for both.
+    // A host without IPv6 makes no such address either.
+    if (codeOf(error) !== 'EAFNOSUPPORT') throw error
   }
 }
 
-/** No link-local IPv6 address of its own making: what is not configured is not said. */
-export function setAddrGenModeNone(name: string, netns: string | null): void {
-  const mode = { type: IFLA_INET6_ADDR_GEN_MODE, value: Uint8Array.of(IN6_ADDR_GEN_MODE_NONE) }
-  setLink(name, netns, [rt.nested(IFLA_AF_SPEC, [rt.nested(rt.AF_INET6, [mode])])])
+export function deleteLink(which: string | number, netns: string | null): void {
+  const index = indexOf(which, netns)
+  wrap(netns, `${which}: cannot be deleted`, () => native.linkDelete(netns, index))
 }
 
-/** `cidr` with its host bits. An IPv6 address is usable at once (no duplicate address detection). */
-export function addAddress(name: string, cidr: string, netns: string | null): void {
-  changeAddress(rt.RTM_NEWADDR, rt.NLM_F_ACK | rt.NLM_F_CREATE | rt.NLM_F_EXCL, name, cidr, netns)
+/** `cidr` with its host bits; it may be there already. An IPv6 address is usable at once (no duplicate detection). */
+export function addAddress(which: string | number, cidr: string, netns: string | null): void {
+  changeAddress(true, which, cidr, netns)
 }
 
-export function delAddress(name: string, cidr: string, netns: string | null): void {
-  changeAddress(rt.RTM_DELADDR, rt.NLM_F_ACK, name, cidr, netns)
+/** EADDRNOTAVAIL: it was not there. */
+export function delAddress(which: string | number, cidr: string, netns: string | null): void {
+  changeAddress(false, which, cidr, netns)
 }
 
-/** Routes a prefix into the device, in the main table. */
-export function addRoute(prefix: string, name: string, netns: string | null): void {
-  changeRoute(rt.RTM_NEWROUTE, rt.NLM_F_ACK | rt.NLM_F_CREATE | rt.NLM_F_EXCL, prefix, name, netns)
+/** Routes a prefix into the device, in the main table. EEXIST: it has a route already, which stays. */
+export function addRoute(prefix: string, which: string | number, netns: string | null): void {
+  changeRoute(true, prefix, which, netns)
 }
 
-export function delRoute(prefix: string, name: string, netns: string | null): void {
-  changeRoute(rt.RTM_DELROUTE, rt.NLM_F_ACK, prefix, name, netns)
+/** ESRCH: there was no such route. */
+export function delRoute(prefix: string, which: string | number, netns: string | null): void {
+  changeRoute(false, prefix, which, netns)
 }
 
-/** Name of the interface that the default route of a family (4 or 6) leaves by; the one of the least metric. */
-export function defaultRouteInterface(family: 4 | 6): string | null {
-  const af = family === 4 ? rt.AF_INET : rt.AF_INET6
-  const dump = netlinkRequest(null, rt.message(rt.RTM_GETROUTE, rt.NLM_F_DUMP, rt.rtmsg(af, 0, 0, 0), []))
-  const defaults = dump
-    .map((m) => rt.parse(m, 12))
-    .filter((m) => m.fixed.getUint8(0) === af && m.fixed.getUint8(1) === 0 && m.fixed.getUint8(4) === RT_TABLE_MAIN)
-    .filter((m) => m.attributes.has(RTA_OIF))
-    .map((m) => ({ oif: rt.readU32(m.attributes.get(RTA_OIF)!), metric: metricOf(m.attributes) }))
-    .sort((a, b) => a.metric - b.metric)
-  const first = defaults[0]
-  return first ? (links(null).find((l) => l.index === first.oif)?.name ?? null) : null
+/** Name of the interface that the default route of a family leaves by, that of the lowest metric; null: there is none. */
+export function defaultRouteInterface(family: 4 | 6, netns: string | null = null): string | null {
+  const routes = wrap(netns, 'routes', () => native.routeList(netns, family))
+  const found = routes.filter((r) => r.prefix === 0 && r.index !== 0).sort((a, b) => a.metric - b.metric)
+  return found[0] ? (native.linkGet(netns, found[0].index)?.name ?? null) : null
 }
 
-/** CIDRs of an interface of this namespace. */
-export function addressesOf(name: string): string[] {
-  return link(name, null)?.addresses ?? []
+/** CIDRs of an interface; none when there is no such interface. */
+export function addressesOf(which: string | number, netns: string | null = null): string[] {
+  return link(which, netns)?.addresses ?? []
 }
 
-/** The interface of this namespace that has an address, with its MTU. */
-export function interfaceOf(address: string): { name: string; index: number; mtu: number } | null {
-  const wanted = rt.addressText(rt.addressBytes(address))
-  const found = addresses(null).find((a) => a.cidr.split('/')[0] === wanted)
-  const state = found && links(null).find((l) => l.index === found.index)
-  return state ? { name: state.name, index: state.index, mtu: state.mtu } : null
+/** The interface that has an address. */
+export function interfaceOf(
+  address: string,
+  netns: string | null = null,
+): { name: string; index: number; mtu: number } | null {
+  const wanted = Buffer.from(addressBytes(address))
+  const found = wrap(netns, 'addresses', () => native.addressList(netns, 0)).find((a) => wanted.equals(a.bytes))
+  const row = found && native.linkGet(netns, found.index)
+  return row ? { name: row.name, index: row.index, mtu: row.mtu } : null
 }
 
 /** Where a namespace is: a path as it is, a process id, or a name as `ip netns` has it. */
@@ -223,187 +211,190 @@ export function netnsPath(spec: string): string {
   return /^\d+$/.test(spec) ? `/proc/${spec}/ns/net` : `/run/netns/${spec}`
 }
 
-/** Emits 'change' when links, addresses or routes of a namespace changed; what changed, the listener looks up. */
-export class Monitor extends EventEmitter {
-  private readonly fd: number
-  private readonly poll: FdPoll
+/** Changes closer together than this are told once, milliseconds. */
+const JOIN = 20
+
+/**
+ * Emits 'change' when links, addresses or routes of a namespace changed; what changed, the listener looks up. Several within
+ * a moment are one. Does not keep the process alive.
+ */
+export class Monitor extends EventEmitter<{ change: [] }> {
+  private readonly poll: native.FdPoll
+  private timer: NodeJS.Timeout | null = null
   private closed = false
 
   constructor(netns: string | null) {
     super()
-    const RTMGRP_LINK = 1
-    const RTMGRP_IPV4_IFADDR = 0x10
-    const RTMGRP_IPV4_ROUTE = 0x40
-    const RTMGRP_IPV6_IFADDR = 0x100
-    const RTMGRP_IPV6_ROUTE = 0x400
-    this.fd = netlinkListen(
-      netns,
-      RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE,
-    )
-    this.poll = new FdPoll(this.fd, () => {
-      if (!this.closed && netlinkDrain(this.fd)) this.emit('change')
-    })
-    this.poll.start(FD_READABLE)
+    const fd = wrap(netns, 'route netlink', () => native.netlinkMonitor(netns))
+    try {
+      this.poll = new native.FdPoll(
+        fd,
+        () => this.heard(fd),
+        () => {},
+      )
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
     this.poll.unref()
+    this.poll.start(native.FD_READABLE)
   }
 
   close(): void {
     if (this.closed) return
     this.closed = true
+    if (this.timer) clearTimeout(this.timer)
     this.poll.close()
-    closeSync(this.fd)
+  }
+
+  private heard(fd: number): void {
+    if (this.closed || !native.netlinkDrain(fd) || this.timer) return
+    this.timer = setTimeout(() => {
+      this.timer = null
+      this.emit('change')
+    }, JOIN)
+    this.timer.unref()
   }
 }
 
-function openTun(spec: DeviceSpec, flags: number): { fd: number; name: string } {
+/** 6 bytes of aa:bb:cc:dd:ee:ff. Throws TypeError when the text is none, or names a group. */
+export function macBytes(mac: string): Uint8Array {
+  const fault = `want a MAC such as 02:00:00:00:00:01, got ${JSON.stringify(mac)}`
+  if (typeof mac !== 'string' || !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(mac)) throw new TypeError(fault)
+  const bytes = Uint8Array.from(mac.split(':'), (pair) => Number.parseInt(pair, 16))
+  if (bytes[0]! & 1) throw new TypeError(`${mac} is a group address; a device wants one of its own`)
+  return bytes
+}
+
+export function macText(bytes: Uint8Array): string {
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(':')
+}
+
+/** Address bytes and prefix length of a CIDR. Throws TypeError when it is none. */
+export function cidrBytes(cidr: string): { bytes: Uint8Array; prefix: number } {
+  const match = typeof cidr === 'string' ? /^([^/%]+)\/(\d{1,3})$/.exec(cidr) : null
+  if (!match) throw new TypeError(`want ADDRESS/LENGTH, got ${JSON.stringify(cidr)}`)
+  const bytes = addressBytes(match[1]!)
+  const prefix = Number(match[2])
+  if (prefix > bytes.length * 8)
+    throw new TypeError(`${cidr}: a prefix of ${match[1]} has at most ${bytes.length * 8} bits`)
+  return { bytes, prefix }
+}
+
+interface LinkChange {
+  mtu?: number
+  up?: 0 | 1
+  master?: number
+  gso?: number
+  addrGenMode?: number
+  mac?: Uint8Array
+}
+
+function change(which: string | number, netns: string | null, what: string, c: LinkChange): void {
+  const index = indexOf(which, netns)
+  wrap(netns, `${which}: cannot set ${what}`, () =>
+    native.linkSet(
+      netns,
+      index,
+      c.mtu ?? -1,
+      c.up ?? -1,
+      c.master ?? -1,
+      c.gso ?? -1,
+      c.addrGenMode ?? -1,
+      c.mac ?? null,
+    ),
+  )
+}
+
+function changeAddress(add: boolean, which: string | number, cidr: string, netns: string | null): void {
+  const { bytes, prefix } = cidrBytes(cidr)
+  const index = indexOf(which, netns)
+  const what = `${which}: cannot ${add ? 'add' : 'remove'} address ${cidr}`
+  wrap(netns, what, () => native.addressChange(netns, add, index, bytes, prefix))
+}
+
+function changeRoute(add: boolean, cidr: string, which: string | number, netns: string | null): void {
+  const { bytes, prefix } = cidrBytes(cidr)
+  const index = indexOf(which, netns)
+  const what = `${which}: cannot ${add ? 'add' : 'remove'} route ${cidr}`
+  wrap(netns, what, () => native.routeChange(netns, add, index, bytes, prefix))
+}
+
+function indexOf(which: string | number, netns: string | null): number {
+  if (typeof which === 'number') return which
+  const row = isName(which) ? wrap(netns, `link ${which}`, () => native.linkGet(netns, which)) : null
+  if (row) return row.index
+  const error = new Error(`there is no device ${which}`) as NodeJS.ErrnoException
+  throw Object.assign(error, { code: 'ENODEV', errno: -19, syscall: 'RTM_GETLINK' })
+}
+
+function isName(name: string): boolean {
+  return name !== '' && Buffer.byteLength(name) <= NAME_MAX && !name.includes('\0')
+}
+
+function checkSpec(spec: DeviceSpec): void {
+  const { name, kind } = spec
+  if (kind !== 'tap' && kind !== 'tun') throw new TypeError(`want kind tap or tun, got ${JSON.stringify(kind)}`)
+  if (typeof name !== 'string' || (name !== '' && !isDeviceName(name))) {
+    throw new TypeError(
+      `want a device name of 1 to ${NAME_MAX} bytes without spaces, / and :, got ${JSON.stringify(name)}`,
+    )
+  }
+  if (spec.mac !== null && kind === 'tun') throw new TypeError('a tun device has no MAC')
+  for (const s of [spec.tso, spec.uso]) {
+    if (!SWITCHES.includes(s)) throw new TypeError(`want auto, on or off, got ${JSON.stringify(s)}`)
+  }
+  if (spec.mtu !== null) checkInteger('mtu', spec.mtu, 0, 65535)
+  if (spec.gsoMaxSize !== null) checkInteger('gsoMaxSize', spec.gsoMaxSize, 0, 0x7fffffff)
+}
+
+// dev_valid_name() in net/core/dev.c; a % other than one %d is refused by dev_alloc_name().
+function isDeviceName(name: string): boolean {
+  return isName(name) && name !== '.' && name !== '..' && !/[\s/:]/.test(name) && /^[^%]*(%d[^%]*)?$/.test(name)
+}
+
+function checkInteger(what: string, n: number, low: number, high: number): void {
+  if (Number.isInteger(n) && n >= low && n <= high) return
+  throw new TypeError(`want ${what} as a whole number of ${low}..${high}, got ${JSON.stringify(n)}`)
+}
+
+function offloadText(on: boolean, spec: DeviceSpec, want: Switch, errno: number): string {
+  if (on) return 'on'
+  if (want === 'off') return 'off'
+  if (spec.vnetHdr === false) return 'off: without a virtio-net header'
+  return `off: this kernel refuses it (${getSystemErrorMap().get(errno)?.[0] ?? errno})`
+}
+
+function openError(error: unknown, spec: DeviceSpec): unknown {
+  const e = error as NodeJS.ErrnoException & { detail?: string }
+  if (e.syscall === undefined) return error
+  const what = spec.name === '' ? `a new ${spec.kind} device` : spec.name
+  if (e.syscall === 'open' && (e.code === 'ENOENT' || e.code === 'ENODEV' || e.code === 'ENXIO')) {
+    e.message = '/dev/net/tun is missing: load it with `modprobe tun`, or give the container `--device /dev/net/tun`'
+  } else if (e.code === 'EPERM' || e.code === 'EACCES') {
+    e.message = `${what}: ${e.syscall} is not permitted; run as root or with CAP_NET_ADMIN`
+  } else if (e.syscall === 'TUNSETIFF' && e.code === 'EBUSY') {
+    e.message = `${what}: ${e.detail ?? 'another process holds the device'}`
+  } else if (e.syscall === 'setns') {
+    e.message = `no network namespace at ${spec.netns} (${e.code})`
+  } else {
+    e.message = `${what}: ${e.message}`
+  }
+  return e
+}
+
+// Runs a native call; its error gets the subject in front, or names the namespace when that is what failed.
+function wrap<T>(netns: string | null, what: string, call: () => T): T {
   try {
-    return tunOpen(spec.name, flags, spec.mac === null ? null : macBytes(spec.mac), spec.netns)
+    return call()
   } catch (error) {
     const e = error as NodeJS.ErrnoException
-    if (e.syscall === 'open /dev/net/tun' && (e.code === 'ENOENT' || e.code === 'ENODEV' || e.code === 'ENXIO')) {
-      e.message = '/dev/net/tun is missing: load it with `modprobe tun`, or give the container `--device /dev/net/tun`'
-    } else if (e.syscall === 'TUNSETIFF' && e.code === 'EBUSY') {
-      e.message = `another process holds the device ${spec.name}`
-    } else if (e.syscall === 'TUNSETIFF' && (e.code === 'EINVAL' || e.code === 'EEXIST')) {
-      // The name is another kind of device's, or a TUN's where a TAP is asked for.
-      e.code = 'EEXIST'
-      e.message = `${spec.name} exists and is no ${spec.kind.toUpperCase()} device`
-    } else if (e.syscall === 'setns') {
-      e.message = `no network namespace at ${spec.netns} (${e.code})`
-    }
+    if (e.syscall === 'setns') e.message = `no network namespace at ${netns} (${e.code})`
+    else if (e.syscall !== undefined) e.message = `${what}: ${e.message}`
     throw e
   }
 }
 
-// CSUM and TSO go together; TSO_ECN and USO (Linux 6.2) are tried on top, each may be missing.
-function probeOffloads(fd: number, tso: Switch, uso: Switch): Pick<Device, 'tcp' | 'udp' | 'tso' | 'uso'> {
-  const TSO = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6
-  let bits = 0
-  let tsoState = 'off: by configuration'
-  let usoState = 'off: by configuration'
-  const takes = (more: number): boolean => {
-    if (tunSetOffload(fd, bits | more) < 0) return false
-    bits |= more
-    return true
-  }
-  if (tso !== 'off') {
-    tsoState = takes(TSO) ? 'on' : 'off: this kernel refuses TUNSETOFFLOAD'
-    if (tsoState === 'on') takes(TUN_F_TSO_ECN)
-  }
-  if (uso !== 'off') {
-    const USO = TUN_F_USO4 | TUN_F_USO6
-    usoState = takes(USO) || takes(TUN_F_CSUM | USO) ? 'on' : 'off: this kernel has no USO for TUN (Linux 6.2)'
-  }
-  if (bits === 0) tunSetOffload(fd, 0)
-  return { tcp: tsoState === 'on', udp: usoState === 'on', tso: tsoState, uso: usoState }
-}
-
-type Switch = 'auto' | 'on' | 'off'
-
-function trySetGsoMaxSize(name: string, bytes: number, netns: string | null): void {
-  try {
-    setGsoMaxSize(name, bytes, netns)
-  } catch (error) {
-    // It only keeps super-packets from needing two messages; devices of kernels before 5.18 have no such setting.
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EINVAL' && code !== 'EOPNOTSUPP') throw error
-  }
-}
-
-function readLink(bytes: Buffer): LinkState {
-  const { fixed, attributes } = rt.parse(bytes, 16)
-  const mac = attributes.get(IFLA_ADDRESS)
-  const info = attributes.get(IFLA_LINKINFO)
-  const kind = info ? rt.attributesIn(info).get(IFLA_INFO_KIND) : undefined
-  const master = attributes.get(IFLA_MASTER)
-  return {
-    index: fixed.getInt32(4, rt.littleEndian),
-    name: rt.readText(attributes.get(IFLA_IFNAME) ?? new Uint8Array(0)),
-    kind: kind ? rt.readText(kind) : '',
-    mac: mac && mac.length === 6 ? macText(mac) : null,
-    mtu: rt.readU32(attributes.get(IFLA_MTU)!),
-    up: (fixed.getUint32(8, rt.littleEndian) & IFF_UP) !== 0,
-    master: master ? rt.readU32(master) : 0,
-    addresses: [],
-  }
-}
-
-function addresses(netns: string | null): { index: number; cidr: string }[] {
-  const dump = netlinkRequest(netns, rt.message(rt.RTM_GETADDR, rt.NLM_F_DUMP, rt.ifaddr(0, 0, 0), []))
-  return dump.flatMap((m) => {
-    const { fixed, attributes } = rt.parse(m, 8)
-    const address = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS)
-    if (!address) return []
-    const index = fixed.getUint32(4, rt.littleEndian)
-    return [{ index, cidr: `${rt.addressText(address)}/${fixed.getUint8(1)}` }]
-  })
-}
-
-function setLink(name: string, netns: string | null, attributes: readonly rt.Attribute[]): void {
-  request(netns, rt.RTM_NEWLINK, rt.NLM_F_ACK, rt.ifinfo(indexOf(name, netns)), attributes)
-}
-
-function changeAddress(type: number, flags: number, name: string, cidr: string, netns: string | null): void {
-  const [address, length] = cidr.split('/') as [string, string]
-  const bytes = rt.addressBytes(address)
-  const v6 = bytes.length === 16
-  const attributes = [
-    { type: IFA_LOCAL, value: bytes },
-    { type: IFA_ADDRESS, value: bytes },
-  ]
-  if (v6) attributes.push({ type: IFA_FLAGS, value: rt.u32(IFA_F_NODAD) })
-  const fixed = rt.ifaddr(v6 ? rt.AF_INET6 : rt.AF_INET, Number(length), indexOf(name, netns))
-  request(netns, type, flags, fixed, attributes)
-}
-
-function changeRoute(type: number, flags: number, prefix: string, name: string, netns: string | null): void {
-  const [address, length] = prefix.split('/') as [string, string]
-  const bytes = rt.addressBytes(address)
-  const v6 = bytes.length === 16
-  const fixed = rt.rtmsg(
-    v6 ? rt.AF_INET6 : rt.AF_INET,
-    Number(length),
-    RTPROT_STATIC,
-    v6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
-  )
-  request(netns, type, flags, fixed, [
-    { type: RTA_DST, value: bytes },
-    { type: RTA_OIF, value: rt.u32(indexOf(name, netns)) },
-  ])
-}
-
-function request(
-  netns: string | null,
-  type: number,
-  flags: number,
-  fixed: Uint8Array,
-  attributes: readonly rt.Attribute[],
-): void {
-  netlinkRequest(netns, rt.message(type, flags, fixed, attributes))
-}
-
-function indexOf(name: string, netns: string | null): number {
-  const ask = rt.message(rt.RTM_GETLINK, 0, rt.ifinfo(0), [{ type: IFLA_IFNAME, value: rt.text(name) }])
-  const answer = netlinkRequest(netns, acked(ask))
-  return rt.parse(answer[0]!, 16).fixed.getInt32(4, rt.littleEndian)
-}
-
-// A question about one object is answered by the object alone; with an acknowledgement behind it the answer has an end.
-function acked(message: Uint8Array): Uint8Array {
-  const view = new DataView(message.buffer)
-  view.setUint16(6, view.getUint16(6, rt.littleEndian) | rt.NLM_F_ACK, rt.littleEndian)
-  return message
-}
-
-function metricOf(attributes: Map<number, Uint8Array>): number {
-  const metric = attributes.get(RTA_PRIORITY)
-  return metric ? rt.readU32(metric) : 0
-}
-
-function macBytes(mac: string): Uint8Array {
-  return Uint8Array.from(mac.split(':'), (pair) => Number.parseInt(pair, 16))
-}
-
-function macText(bytes: Uint8Array): string {
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(':')
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code
 }

@@ -1,8 +1,8 @@
 // sd_notify(3): tells the service manager how the agent does. Without NOTIFY_SOCKET it does nothing. Cold.
-import { sdNotify } from './addon.ts'
+import { sendNotification } from './addon.ts'
 
-/** `state`: lines such as READY=1. */
+/** `state`: lines such as READY=1. Throws when the manager named a socket and does not listen there. */
 export function notify(state: string): void {
   const socket = process.env['NOTIFY_SOCKET']
-  if (socket) sdNotify(socket, state)
+  if (socket) sendNotification(socket, state)
 }

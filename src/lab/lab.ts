@@ -45,7 +45,7 @@ export class Lab {
   constructor() {
     labs++
     this.id = labs === 1 ? String(process.pid) : `${process.pid}.${labs}`
-    this.dir = mkdtempSync(join(tmpdir(), 'vtepd-lab-'))
+    this.dir = mkdtempSync(join(tmpdir(), `vtepd-lab-${this.id}-`))
     process.on('exit', this.onExit)
     for (const signal of SIGNALS) process.on(signal, this.onSignal)
   }

@@ -1,0 +1,52 @@
+// What a process group has left on this machine: for tests of programs that promise to clean up.
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+
+const NAMESPACES = '/run/netns'
+/** Fields of /proc/PID/stat behind the command's name. */
+const STATE = 0
+const PGRP = 2
+
+/** Namespaces of a lab that process `pid` made. */
+export function namespacesOf(pid: number): string[] {
+  return list(NAMESPACES).filter((name) => name.startsWith(`vtepd-${pid}-`))
+}
+
+/** Command lines of the processes of a group that have not ended. */
+export function processesOf(group: number): string[] {
+  return list('/proc')
+    .filter((pid) => /^\d+$/.test(pid))
+    .filter((pid) => {
+      const stat = read(`/proc/${pid}/stat`)
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return fields[PGRP] === String(group) && fields[STATE] !== 'Z'
+    })
+    .map((pid) => `${pid} ${read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`)
+}
+
+/** Asks until the answer satisfies; the last answer in any case. */
+export async function settled<T>(ask: () => T, enough: (answer: T) => boolean, patience = 5000): Promise<T> {
+  const end = performance.now() + patience
+  let answer = ask()
+  while (!enough(answer) && performance.now() < end) {
+    await pause(20)
+    answer = ask()
+  }
+  return answer
+}
+
+function list(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+  } catch {
+    return []
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
