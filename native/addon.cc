@@ -73,8 +73,6 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
                            InstanceMethod<&EngineObject::clear_pool>("clearPool"),
                            InstanceMethod<&EngineObject::set_endpoint>("setEndpoint"),
                            InstanceMethod<&EngineObject::clear_endpoint>("clearEndpoint"),
-                           InstanceMethod<&EngineObject::watch>("watch"),
-                           InstanceMethod<&EngineObject::unwatch>("unwatch"),
                            InstanceMethod<&EngineObject::next_changed>("nextChanged"),
                            InstanceMethod<&EngineObject::next_gone>("nextGone"),
                            InstanceMethod<&EngineObject::profile>("profile"),
@@ -203,15 +201,6 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
 
   Napi::Value clear_endpoint(const Napi::CallbackInfo &info) {
     engine_->clear_endpoint(u32(info, 0));
-    return info.Env().Undefined();
-  }
-
-  Napi::Value watch(const Napi::CallbackInfo &info) {
-    return check(info.Env(), engine_->watch(info[0].As<Napi::Number>().Int32Value()), "epoll_ctl");
-  }
-
-  Napi::Value unwatch(const Napi::CallbackInfo &info) {
-    engine_->unwatch(info[0].As<Napi::Number>().Int32Value());
     return info.Env().Undefined();
   }
 

@@ -8,7 +8,7 @@ namespace vtepd {
 
 namespace {
 
-enum Kind : uint64_t { kDevice = 1, kSocket = 2, kPool = 3, kEvent = 4 };
+enum Kind : uint64_t { kDevice = 1, kSocket = 2, kPool = 3 };
 
 uint64_t tag(Kind kind, uint32_t low) { return static_cast<uint64_t>(kind) << 32 | low; }
 
@@ -91,10 +91,6 @@ void Engine::clear_endpoint(uint32_t id) {
   if (id < endpoints_.size()) endpoints_[id] = Endpoint{};
 }
 
-int Engine::watch(int fd) { return poller_.add(fd, EPOLLIN, tag(kEvent, static_cast<uint32_t>(fd))); }
-
-void Engine::unwatch(int fd) { poller_.remove(fd); }
-
 uint32_t Engine::wait(int timeout_ms, Batch &frames, Batch &messages) {
   uint32_t ready = poll(timeout_ms);
   stats_[kStatMessages] = ready & kReadySockets ? receive_sockets(messages) : 0;
@@ -138,16 +134,6 @@ uint32_t Engine::poll(int timeout_ms) {
         if (e.events & EPOLLERR) changed_ |= drain_errors(static_cast<int>(low), endpoints_, udp_) > 0;
         if (e.events & EPOLLOUT) ready |= kReadyWritable;
         break;
-      case kEvent: {
-        // What happened does not matter: control looks at the whole host when something did.
-        char buffer[8192];
-        ssize_t got;
-        while ((got = recv(static_cast<int>(low), buffer, sizeof buffer, MSG_DONTWAIT)) > 0 ||
-               (got < 0 && (errno == ENOBUFS || errno == EINTR))) {
-          ready |= kReadyEvents;
-        }
-        break;
-      }
     }
   }
   if (writable_) ready |= kReadyWritable;

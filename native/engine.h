@@ -16,8 +16,7 @@ enum Ready : uint32_t {
   kReadySockets = 4,   // receive_sockets
   kReadyWritable = 8,  // resume
   kReadyChanged = 16,  // next_changed: an ICMP error named an endpoint
-  kReadyEvents = 32,   // a watched fd (rtnetlink) had something; it has been emptied
-  kReadyGone = 64,     // next_gone: a device went away
+  kReadyGone = 32,     // next_gone: a device went away
 };
 
 // Positions in the statistics that native writes for TypeScript to read.
@@ -54,8 +53,6 @@ class Engine {
   void clear_pool(uint32_t id);
   void set_endpoint(uint32_t id, const Endpoint &endpoint);
   void clear_endpoint(uint32_t id);
-  int watch(int fd);
-  void unwatch(int fd);
 
   /// Sleeps until something is ready, at most timeout_ms, and receives it: frames into `frames`, datagrams
   /// into `messages`; kStatFrames and kStatMessages say how many. One crossing for all of it: at rest a

@@ -30,7 +30,7 @@ const READY_DEVICES = 2
 const READY_SOCKETS = 4
 const READY_WRITABLE = 8
 const READY_CHANGED = 16
-const READY_GONE = 64
+const READY_GONE = 32
 
 /** Room for frames of one crossing: sixteen super-packets, or 512 small frames. Larger falls out of the second-level cache. */
 const FRAME_SLAB_TRAINS = 16

@@ -33,11 +33,11 @@ export function explain(error: unknown): string {
   if (!(error instanceof Error)) return `vtepd: ${String(error)}\n`
   const { lines, faults } = error as { lines?: readonly string[]; faults?: readonly string[] }
   const more = lines ?? faults ?? []
-  const [only] = more
-  // A message that already says all of it, or one fault: a single line.
-  if (more.length === 0 || error.message.includes(only!)) return `vtepd: ${oneLine(error.message)}\n`
-  if (more.length === 1) return `vtepd: ${oneLine(error.message)}: ${only}\n`
-  return `vtepd: ${oneLine(error.message)}:\n${more.map((line) => `  ${line}\n`).join('')}`
+  // Where the message lists its faults itself, they are in its later lines.
+  const head = oneLine(more.length === 0 ? error.message : error.message.split('\n')[0]!)
+  if (more.length === 0 || (more.length === 1 && head.includes(more[0]!))) return `vtepd: ${head}\n`
+  if (more.length === 1) return `vtepd: ${head}: ${more[0]}\n`
+  return `vtepd: ${head}:\n${more.map((line) => `  ${line}\n`).join('')}`
 }
 
 function oneLine(text: string): string {

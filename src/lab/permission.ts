@@ -1,11 +1,12 @@
 // Whether this process may make namespaces and devices, and the way around for who is not root: a user namespace, in which
 // we are (user_namespaces(7)). ip(8) keeps its names in /run/netns, so that gets a mount of its own there.
-import { existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { CommandError, finish, isInstalled, start } from './command.ts'
 
 /** Bits of CapEff in /proc/self/status, capabilities(7). */
 const CAP_NET_ADMIN = 12
 const CAP_SYS_ADMIN = 21
+const TUN = '/dev/net/tun'
 const NAMESPACES = '/run/netns'
 /** Set for the process inside: one try is enough. */
 const INSIDE = 'INSIDE_USER_NAMESPACE'
@@ -24,6 +25,11 @@ export function refusal(): string | null {
 export async function userNamespaceRefusal(): Promise<string | null> {
   if (process.env[INSIDE]) return 'already inside a user namespace'
   if (!isInstalled('unshare')) return 'unshare(1) is not installed'
+  try {
+    accessSync(TUN, constants.R_OK | constants.W_OK)
+  } catch {
+    return `${TUN} may not be opened`
+  }
   const command = wrapped(['sh', '-c', 'ip netns add vtepd-probe && ip netns exec vtepd-probe true'])
   try {
     await finish(start(command), command)

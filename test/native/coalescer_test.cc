@@ -127,6 +127,15 @@ TEST(tcp_flags) {
   ALONE(s, s.flags = 0x90);  // CWR
   ALONE(s, s.flags = 0x00);  // no ACK
   ALONE(s, s.reserved = 1);  // AE, or what the future makes of it
+  // Nor do frames join that all have such a flag.
+  for (uint8_t flags : {0x11, 0x12, 0x14, 0x30, 0x90, 0x00, 0x08, 0xd0}) {
+    Spec f = base(true);
+    f.flags = flags;
+    GROUPS("1 1 1", f, after(f), after(after(f)));
+  }
+  Spec r = base(true);
+  r.reserved = 1;
+  GROUPS("1 1 1", r, after(r), after(after(r)));
   // Nothing follows a push, and the joined frame pushes.
   Spec a = s, b = after(a), c = after(b);
   b.flags = 0x18;
@@ -303,6 +312,14 @@ TEST(broken_lengths_pass) {
     for (uint8_t words : {0, 3, 8, 255}) {
       s.extensions = {uint8_t(tcp ? 6 : 17), words, 1, 4, 0, 0, 0, 0};
       GROUPS("1", s);
+    }
+    for (uint8_t length = 0; length < 8; length++) {
+      Bytes b = build(s);
+      b.resize(14 + 40 + length);
+      b[18] = 0;
+      b[19] = length;
+      Joiner joiner;
+      CHECK_EQ(joiner.run({b})[0].vnet.flags, 0);
     }
     s.first_extension = 51;
     s.extensions = {60, 255, 0, 0, 0, 0, 0, 0};

@@ -282,6 +282,7 @@ TEST(an_old_kernels_einval_for_a_narrow_path_keeps_gso) {
 
 // An ICMP error that waits on the socket fails the next send, whoever it is for.
 TEST(an_icmp_error_for_another_costs_nothing) {
+  Faults faults;
   Wire w;
   if (!w.open(AF_INET, 2, 1)) return;
   uint8_t closed[kAddrLen];
@@ -297,6 +298,20 @@ TEST(an_icmp_error_for_another_costs_nothing) {
     CHECK_EQ(w.sender.failed(), 0u);
   }
   CHECK_EQ(w.receive(0).size(), 20u);
+  // At the head of a call it is the call's answer.
+  for (int error : {ECONNREFUSED, EMSGSIZE, EHOSTUNREACH}) {
+    w.tray.clear();
+    w.put(d, 0);
+    bool told = false;
+    on_message = [&](const msghdr &) {
+      int answer = told ? 0 : error;
+      told = true;
+      return answer;
+    };
+    CHECK(w.send());
+    CHECK_EQ(w.sender.failed(), 0u);
+    CHECK_EQ(w.receive(0).size(), 1u);
+  }
   // What poll would report.
   CHECK(drain_errors(w.pools[0].fds[0], w.endpoints, w.stats) > 0 || w.stats.drained > 0);
   CHECK(w.endpoints[1].changed);
@@ -322,6 +337,29 @@ TEST(endpoints_and_pools_may_go_while_a_socket_is_full) {
     CHECK(w.resume());
     CHECK_EQ(w.sender.failed(), 10u);
     for (uint32_t i = 0; i < 10; i++) CHECK(w.tray.batch.c.err[i] == -EDESTADDRREQ);
+  }
+}
+
+TEST(receive_counts_what_the_kernel_dropped) {
+  Wire w;
+  if (!w.open(AF_INET, 1, 1)) return;
+  int small = 4096;
+  CHECK_EQ(setsockopt(w.receiver(0), SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+  uint64_t all = 0;
+  for (int round = 0; round < 2; round++) {
+    w.tray.clear();
+    for (int i = 0; i < 100; i++) w.put(pattern(500, 1), 0);
+    w.set_gso(false);
+    CHECK(w.send());
+    uint64_t lost = 100 - w.receive(0).size();
+    CHECK(lost > 0);
+    // The next datagram brings the count.
+    w.tray.clear();
+    w.put(pattern(500, 1), 0);
+    CHECK(w.send());
+    CHECK_EQ(w.receive(0).size(), 1u);
+    all += lost;
+    CHECK_EQ(w.stats.overflows, all);
   }
 }
 

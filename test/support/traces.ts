@@ -7,9 +7,9 @@ const NAMESPACES = '/run/netns'
 const STATE = 0
 const PGRP = 2
 
-/** Namespaces of a lab that process `pid` made. */
+/** Namespaces of all labs that process `pid` made. */
 export function namespacesOf(pid: number): string[] {
-  return list(NAMESPACES).filter((name) => name.startsWith(`vtepd-${pid}-`))
+  return list(NAMESPACES).filter((name) => new RegExp(`^vtepd-${pid}[.-]`).test(name))
 }
 
 /** Command lines of the processes of a group that have not ended. */
