@@ -1,5 +1,6 @@
-// Nanoseconds per segment of native's byte work: checksums, cutting trains, joining frames. Seeded and single-threaded;
-// each figure is the median of rounds, with the smallest beside it. An argument picks what has it in its name. Built and run by scripts/bench-native.sh.
+// Nanoseconds per segment of native's byte work: checksums, cutting trains, joining frames. Seeded and
+// single-threaded; each figure is the median of rounds, with the smallest beside it. An argument picks what
+// has it in its name. Built and run by scripts/bench-native.sh.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>

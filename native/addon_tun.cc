@@ -64,11 +64,18 @@ Napi::Value tun_attach_queue_js(const Napi::CallbackInfo &info) {
   return e < 0 ? throw_errno(info.Env(), e, "TUNSETQUEUE") : info.Env().Undefined();
 }
 
+Napi::Value tun_persist_js(const Napi::CallbackInfo &info) {
+  if (!is_fd(info[0]) || !info[1].IsBoolean()) return misuse(info.Env(), "tunPersist(fd, persist)");
+  int e = tun_persist(as_int(info[0]), info[1].ToBoolean());
+  return e < 0 ? throw_errno(info.Env(), e, "TUNSETPERSIST") : info.Env().Undefined();
+}
+
 }  // namespace
 
 void init_tun(Napi::Env env, Napi::Object exports) {
   exports.Set("tunOpen", Napi::Function::New(env, tun_open_js, "tunOpen"));
   exports.Set("tunAttachQueue", Napi::Function::New(env, tun_attach_queue_js, "tunAttachQueue"));
+  exports.Set("tunPersist", Napi::Function::New(env, tun_persist_js, "tunPersist"));
 }
 
 }  // namespace vtepd

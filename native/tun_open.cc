@@ -142,10 +142,8 @@ int configure(Opening &o) {
     if (e < 0 && e != -EINVAL && e != -EOPNOTSUPP) return o.failed(e, "RTM_SETLINK", o.netlink.message());
   }
   // Last: what persists is a device that came up whole.
-  if (o.want.persist && ioctl(o.out->fd.get(), TUNSETPERSIST, 1ul) < 0) {
-    return o.failed(-errno, "TUNSETPERSIST");
-  }
-  return 0;
+  int e = o.want.persist ? tun_persist(o.out->fd.get(), true) : 0;
+  return e < 0 ? o.failed(e, "TUNSETPERSIST") : 0;
 }
 
 // A device of ours vanishes with its fd; one that was there before gets back what it had.
@@ -189,6 +187,10 @@ int tun_attach_queue(int fd, bool attach) {
   ifreq r{};
   r.ifr_flags = attach ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE;
   return ioctl(fd, TUNSETQUEUE, &r) < 0 ? -errno : 0;
+}
+
+int tun_persist(int fd, bool persist) {
+  return ioctl(fd, TUNSETPERSIST, persist ? 1ul : 0ul) < 0 ? -errno : 0;
 }
 
 }  // namespace vtepd

@@ -48,4 +48,7 @@ int tun_open(const TunRequest &request, TunDevice *out, TunFault *fault);
 /// TUNSETQUEUE: a detached queue of a multi-queue device neither hears nor speaks. 0 or -errno.
 int tun_attach_queue(int fd, bool attach);
 
+/// TUNSETPERSIST: whether the device outlives its last fd. 0 or -errno.
+int tun_persist(int fd, bool persist);
+
 }  // namespace vtepd

@@ -50,7 +50,8 @@ export class Client {
   private send(method: Method, path: string, body?: object): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const text = body === undefined ? '' : JSON.stringify(body)
-      const headers = body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }
+      const headers =
+        body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }
       const options = { socketPath: this.socketPath, method, path, headers, agent: false, timeout: TIMEOUT }
       const sent: ClientRequest = request(options, resolve)
       sent.on('timeout', () => {
@@ -65,7 +66,10 @@ export class Client {
     if (error instanceof Failure) return error
     const { code, message } = error
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') {
-      return new Failure(NOT_RUNNING, `no agent at ${this.socketPath}: is \`vtepd up\` running? (--runtime-dir says where)`)
+      return new Failure(
+        NOT_RUNNING,
+        `no agent at ${this.socketPath}: is \`vtepd up\` running? (--runtime-dir says where)`,
+      )
     }
     if (code === 'EACCES' || code === 'EPERM') {
       return new Failure(NOT_PERMITTED, `not permitted to open ${this.socketPath}; run it as root`)

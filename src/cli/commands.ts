@@ -52,7 +52,13 @@ export const QUICK_FLAGS: readonly Flag[] = [
   { name: 'local', kind: 'list', value: 'ADDRESS', about: 'Our underlay address; once per family' },
   { name: 'peer', kind: 'list', value: 'ADDRESS', about: 'Another VTEP, ADDRESS or ADDRESS:PORT; may be repeated' },
   { name: 'address', kind: 'list', value: 'CIDR', about: 'Address of the device; may be repeated' },
-  { name: 'device', kind: 'text', value: 'KIND', choices: ['tap', 'tun'], about: 'tap: layer 2 (default), tun: layer 3' },
+  {
+    name: 'device',
+    kind: 'text',
+    value: 'KIND',
+    choices: ['tap', 'tun'],
+    about: 'tap: layer 2 (default), tun: layer 3',
+  },
   { name: 'interface', kind: 'text', value: 'NAME', about: 'Name of the device (default vt<vni>)' },
   { name: 'port', kind: 'text', value: 'PORT', about: 'VXLAN port (default 4789)' },
   { name: 'mtu', kind: 'text', value: 'BYTES', about: 'MTU of the device (default: underlay MTU less overhead)' },
@@ -77,7 +83,9 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'stop',
     about: 'Stop the running agent and wait until it has cleaned up',
-    flags: [{ name: 'cleanup', kind: 'switch', about: 'Also remove what a killed agent left in the runtime directory' }],
+    flags: [
+      { name: 'cleanup', kind: 'switch', about: 'Also remove what a killed agent left in the runtime directory' },
+    ],
     load: async () => (await import('./stop.ts')).stop,
   },
   {
@@ -110,7 +118,7 @@ export const COMMANDS: readonly Command[] = [
       {
         name: 'add',
         about: 'Bind a station to a VTEP until the agent stops',
-        arguments: [MAC, { name: 'vtep', about: "Name of a peer, or an underlay address" }],
+        arguments: [MAC, { name: 'vtep', about: 'Name of a peer, or an underlay address' }],
         flags: [NETWORK],
         load: async () => (await import('./fdb.ts')).add,
       },

@@ -30,17 +30,6 @@ const PINGS = { count: 50, interval: 10 } as const
 const MBIT = 1e6
 const GBIT = 1e9
 
-const TOPOLOGY = `
-   host a                                          host b
-  +------------------------+                      +------------------------+
-  | vt${VNI}  ${OURS.a}/${PREFIX}     | ===== VNI ${VNI} ======= | ${OURS.b}/${PREFIX}     vt${VNI} |  overlay
-  |  |                     |                      |                     |  |
-  | vtepd     UDP ${PORT}     |                      | UDP ${PORT}     vtepd |
-  |  |                     |                      |                     |  |
-  | eth0  ${UNDERLAY.a}/30    | ------ veth -------- | ${UNDERLAY.b}/30    eth0 |  underlay
-  +------------------------+                      +------------------------+
-`
-
 interface Figures {
   readonly tcp: number
   readonly udp: number
@@ -55,7 +44,7 @@ export async function demo(): Promise<number> {
   if (absent.length > 0) {
     throw new Failure(FAILED, `${absent.join(' and ')} not found: install iproute2 and iputils-ping`)
   }
-  print(TOPOLOGY)
+  print(topology())
   const lab = new Lab()
   try {
     await show(lab)
@@ -94,6 +83,26 @@ async function show(lab: Lab): Promise<void> {
   const ours = await measure('vtepd', a, b, OURS, traffic)
   const kernels = lacking === null ? await measure('kernel VXLAN', a, b, KERNELS, traffic) : null
   print(`\n${results(ours, kernels)}`)
+}
+
+// The two hosts as boxes, what joins them in between.
+function topology(): string {
+  const width = 22
+  const rows = [
+    [`vt${VNI}  ${OURS.a}/${PREFIX}`, `===== VNI ${VNI} =====`, `${OURS.b}/${PREFIX}  vt${VNI}`, 'overlay'],
+    ['  |', '', '|  ', ''],
+    [`vtepd  UDP ${PORT}`, '', `UDP ${PORT}  vtepd`, ''],
+    ['  |', '', '|  ', ''],
+    [`eth0  ${UNDERLAY.a}/30`, '------ veth -----', `${UNDERLAY.b}/30  eth0`, 'underlay'],
+  ] as const
+  const edge = `+${'-'.repeat(width + 2)}+`
+  const gap = rows[0][1].length + 2
+  const lines = rows.map(([left, wire, right, what]) => {
+    const boxes = [`| ${left.padEnd(width)} |`, wire.padEnd(gap - 2), `| ${right.padStart(width)} |`]
+    return `  ${boxes.join(' ')}  ${what}`.trimEnd()
+  })
+  const top = `  ${edge}${' '.repeat(gap)}${edge}`
+  return ['', `  host a${' '.repeat(edge.length + gap - 6)}host b`, top, ...lines, top, ''].join('\n')
 }
 
 function configuration(local: 'a' | 'b', remote: 'a' | 'b'): object {

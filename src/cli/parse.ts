@@ -58,13 +58,18 @@ function warningsOf(env: NodeJS.ProcessEnv): string[] {
   return unknownVariables(env, known).map((name) => `the variable ${name} names no flag and is ignored`)
 }
 
+// Of yargs 17 and later, and missing from its types.
+interface UsageConfiguration {
+  usageConfiguration(options: { 'hide-types': boolean }): Argv
+}
+
 function root(columns: number): Argv {
-  const parser = yargs()
+  const parser = (yargs() as Argv & UsageConfiguration)
+    .usageConfiguration({ 'hide-types': true })
     .scriptName('vtepd')
     .locale('en')
     .updateStrings(WORDS)
     .parserConfiguration(PARSER)
-    .usageConfiguration({ 'hide-types': true })
     .usage('vtepd: layer 2 and layer 3 overlays between hosts, VXLAN in userspace\n\nUsage: vtepd <command> [flags]')
     .epilogue('A flag is also a variable: VTEPD_RUNTIME_DIR for --runtime-dir. `vtepd <command> --help` says more.')
     .help('help')
@@ -82,7 +87,10 @@ type Choose = (command: Command, typed: Record<string, unknown>) => void
 
 function addCommands(parser: Argv, commands: readonly Command[], path: readonly string[], choose: Choose): void {
   for (const command of commands) {
-    const usageText = [command.name, ...(command.arguments ?? []).map((a) => (a.optional ? `[${a.name}]` : `<${a.name}>`))]
+    const usageText = [
+      command.name,
+      ...(command.arguments ?? []).map((a) => (a.optional ? `[${a.name}]` : `<${a.name}>`)),
+    ]
     const build = (own: Argv): Argv => {
       const here = [...path, ...usageText].join(' ')
       const more = command.more === undefined ? '' : `\n\n${command.more}`
@@ -133,7 +141,9 @@ function usage(args: readonly string[], message: string): Failure {
   const [, flag] = /^Not enough arguments following: (\S+)/.exec(message) ?? []
   const where = ['vtepd', ...path].join(' ')
   if (flag !== undefined) {
-    const { name, value } = [...flagsOf(COMMANDS), ...GLOBAL_FLAGS].find((f) => f.name === flag || f.short === flag) ?? {
+    const { name, value } = [...flagsOf(COMMANDS), ...GLOBAL_FLAGS].find(
+      (f) => f.name === flag || f.short === flag,
+    ) ?? {
       name: flag,
       value: 'VALUE',
     }
@@ -159,7 +169,9 @@ function unknown(path: readonly string[], word: string, isFlag: boolean): Failur
   const guess = short && isFlag ? null : nearest(word, isFlag ? [...own, 'help', 'version'] : below(path))
   const kind = isFlag ? 'flag' : below(path).length > 0 ? 'command' : 'argument'
   const mend =
-    guess === null ? `\`${where} --help\` lists what there is` : `did you mean ${isFlag ? `--${guess}` : `\`${where} ${guess}\``}?`
+    guess === null
+      ? `\`${where} --help\` lists what there is`
+      : `did you mean ${isFlag ? `--${guess}` : `\`${where} ${guess}\``}?`
   return new Failure(USAGE, `${where}: unknown ${kind} ${name}; ${mend}`)
 }
 
@@ -171,9 +183,13 @@ function pathOf(args: readonly string[]): string[] {
 }
 
 function commandAt(path: readonly string[]): Command | null {
-  let command: Command | null = null
-  for (const name of path) command = (command?.commands ?? COMMANDS).find((one) => one.name === name) ?? null
-  return command
+  let commands: readonly Command[] = COMMANDS
+  let found: Command | null = null
+  for (const name of path) {
+    found = commands.find((one) => one.name === name) ?? null
+    commands = found?.commands ?? []
+  }
+  return found
 }
 
 function below(path: readonly string[]): string[] {

@@ -33,7 +33,10 @@ async function gone(client: Client, pid: number): Promise<void> {
   const until = performance.now() + PATIENCE
   while (await client.alive()) {
     if (performance.now() > until) {
-      throw new Failure(FAILED, `the agent (pid ${pid}) is still cleaning up after ${PATIENCE / 1000} s; its log says why`)
+      throw new Failure(
+        FAILED,
+        `the agent (pid ${pid}) is still cleaning up after ${PATIENCE / 1000} s; its log says why`,
+      )
     }
     await new Promise((resolve) => setTimeout(resolve, POLL))
   }

@@ -11,7 +11,11 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   if (rows.length === 0) return ''
   const cells = rows.map((row) => columns.map((_, i) => printable(row[i] ?? '') || '-'))
   const widths = columns.map(({ title }, i) => Math.max(title.length, ...widthsOf(cells, i)))
-  const line = (row: readonly string[]): string => row.map((cell, i) => pad(cell, widths[i]!, columns[i]!)).join('  ').trimEnd()
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, i) => pad(cell, widths[i]!, columns[i]!))
+      .join('  ')
+      .trimEnd()
   const head = paint('bold', line(columns.map(({ title }) => title)))
   return `${[head, ...cells.map(line)].join('\n')}\n`
 }

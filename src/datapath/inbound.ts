@@ -10,9 +10,10 @@
 // comparisons. The frames' batch has columns of its own over the datagrams' slab.
 // Temperature: hot.
 import { ADDR_LEN, type Batch } from '../batch.ts'
-import { type Counters, RX_BYTES, RX_PACKETS, VTEP_RX_BYTES } from '../counters.ts'
+import { type Counters, FDB_ENTRIES, RX_BYTES, RX_PACKETS, VTEP_RX_BYTES } from '../counters.ts'
 import * as drop from '../drop.ts'
 import type { Link } from '../link.ts'
+import { NEW } from '../overlay/fdb.ts'
 import type { Network, Networks } from '../overlay/networks.ts'
 import type { Vteps } from '../overlay/vteps.ts'
 import * as ecn from '../wire/ecn.ts'
@@ -185,6 +186,7 @@ export class Inbound {
     if (!network.keepVlan && ethernet.isTagged(bytes, frame)) return drop.INNER_VLAN_TAG
     if (!network.learning || ethernet.isGroupSource(bytes, frame) || (hi === 0 && lo === 0)) return 0
     const answer = network.fdb.learn(hi, lo, vtep, this.tick)
+    if (answer === NEW) this.p.counters.setNetwork(network.id, FDB_ENTRIES, network.fdb.size)
     return answer < 0 ? answer : 0
   }
 

@@ -239,8 +239,11 @@ export class Outbound {
         this.failed(j, error)
         continue
       }
+      const network = this.p.networks.at(datagrams.link[j]!)
+      // Taken down while a socket was full: nobody asks for its counts any more.
+      if (network === undefined) continue
       const n = wirePackets(datagrams, j)
-      const bytes = innerBytes(datagrams, j, n, this.p.networks.at(datagrams.link[j]!)!.layer2)
+      const bytes = innerBytes(datagrams, j, n, network.layer2)
       counters.addNetwork(datagrams.link[j]!, TX_PACKETS, n)
       counters.addNetwork(datagrams.link[j]!, TX_BYTES, bytes)
       counters.addVtep(datagrams.peer[j]!, VTEP_TX_BYTES, bytes)

@@ -68,6 +68,12 @@ export class Tables {
 
   /** Does an order and returns its answer. Throws when it cannot be done; then nothing has changed. */
   handle(order: Order): unknown {
+    const answer = this.obey(order)
+    for (const n of this.networks.all()) this.counters.setNetwork(n.id, FDB_ENTRIES, n.fdb.size)
+    return answer
+  }
+
+  private obey(order: Order): unknown {
     switch (order.kind) {
       case 'add-network':
         return this.addNetwork(order)

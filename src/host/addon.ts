@@ -134,6 +134,7 @@ interface Addon {
     uso: number,
   ): OpenedTun
   tunAttachQueue(fd: number, attach: boolean): void
+  tunPersist(fd: number, persist: boolean): void
   linkGet(netns: string | null, link: string | number): LinkRow | null
   linkSet(
     netns: string | null,
@@ -177,7 +178,7 @@ export const FD_DISCONNECT = 4
 const addon = load()
 
 export const { udpOpen, udpHasGso, pathMtu, wake, layout, slab } = addon
-export const { tunOpen, tunAttachQueue, linkGet, linkSet, linkDelete } = addon
+export const { tunOpen, tunAttachQueue, tunPersist, linkGet, linkSet, linkDelete } = addon
 export const { addressChange, addressList, routeChange, routeList, netlinkMonitor, netlinkDrain } = addon
 export const { Engine, FdPoll, Packets } = addon
 /** One datagram to a service manager; src/host/notify.ts knows where it listens. */

@@ -5,7 +5,8 @@ import { EventEmitter } from 'node:events'
 import { closeSync } from 'node:fs'
 import { getSystemErrorMap } from 'node:util'
 import * as native from './addon.ts'
-import { addressBytes, addressText } from './sockaddr.ts'
+import { macBytes, macText } from './mac.ts'
+import { addressBytes, addressText, cidrBytes } from './sockaddr.ts'
 
 export type Switch = 'auto' | 'on' | 'off'
 
@@ -255,30 +256,6 @@ export class Monitor extends EventEmitter<{ change: [] }> {
     }, JOIN)
     this.timer.unref()
   }
-}
-
-/** 6 bytes of aa:bb:cc:dd:ee:ff. Throws TypeError when the text is none, or names a group. */
-export function macBytes(mac: string): Uint8Array {
-  const fault = `want a MAC such as 02:00:00:00:00:01, got ${JSON.stringify(mac)}`
-  if (typeof mac !== 'string' || !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(mac)) throw new TypeError(fault)
-  const bytes = Uint8Array.from(mac.split(':'), (pair) => Number.parseInt(pair, 16))
-  if (bytes[0]! & 1) throw new TypeError(`${mac} is a group address; a device wants one of its own`)
-  return bytes
-}
-
-export function macText(bytes: Uint8Array): string {
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(':')
-}
-
-/** Address bytes and prefix length of a CIDR. Throws TypeError when it is none. */
-export function cidrBytes(cidr: string): { bytes: Uint8Array; prefix: number } {
-  const match = typeof cidr === 'string' ? /^([^/%]+)\/(\d{1,3})$/.exec(cidr) : null
-  if (!match) throw new TypeError(`want ADDRESS/LENGTH, got ${JSON.stringify(cidr)}`)
-  const bytes = addressBytes(match[1]!)
-  const prefix = Number(match[2])
-  if (prefix > bytes.length * 8)
-    throw new TypeError(`${cidr}: a prefix of ${match[1]} has at most ${bytes.length * 8} bits`)
-  return { bytes, prefix }
 }
 
 interface LinkChange {

@@ -70,6 +70,24 @@ export function addressText(bytes: Uint8Array): string {
   return `${groups.slice(0, from).join(':')}::${groups.slice(from + length).join(':')}`
 }
 
+/** Address bytes and prefix length of a CIDR. Throws TypeError when it is none. */
+export function cidrBytes(cidr: string): { bytes: Uint8Array; prefix: number } {
+  const match = typeof cidr === 'string' ? /^([^/%]+)\/(\d{1,3})$/.exec(cidr) : null
+  if (!match) throw new TypeError(`want ADDRESS/LENGTH, got ${JSON.stringify(cidr)}`)
+  const bytes = addressBytes(match[1]!)
+  const prefix = Number(match[2])
+  if (prefix > bytes.length * 8)
+    throw new TypeError(`${cidr}: a prefix of ${match[1]} has at most ${bytes.length * 8} bits`)
+  return { bytes, prefix }
+}
+
+/** Whether two texts mean the same address and length. */
+export function sameCidr(a: string, b: string): boolean {
+  const x = cidrBytes(a)
+  const y = cidrBytes(b)
+  return x.prefix === y.prefix && Buffer.compare(x.bytes, y.bytes) === 0
+}
+
 // Half of an IPv6 address, before or behind `::`, as 16-bit words.
 function words(half: string): number[] {
   if (half === '') return []

@@ -1,5 +1,5 @@
-// A test harness of a page: TEST makes and registers a case, CHECK records a failure and goes on, skip() says why a
-// case did not run. Random cases draw from one seed, which the runner prints (VTEPD_SEED sets it).
+// A test harness of a page: TEST makes and registers a case, CHECK records a failure and goes on, skip() says
+// why a case did not run. Random cases draw from one seed, which the runner prints (VTEPD_SEED sets it).
 #pragma once
 #include <cstdint>
 #include <cstdio>
@@ -23,6 +23,17 @@ struct Registration {
   Registration(const char *name, void (*run)()) { cases().push_back({name, run}); }
 };
 
+inline void check(bool holds, const char *file, int line, const char *text) {
+  if (!holds) failed(file, line, text);
+}
+
+void failed_equal(const char *file, int line, const char *text, long long a, long long b);
+
+template <class A, class B>
+inline void check_equal(A a, B b, const char *file, int line, const char *text) {
+  if (!(a == b)) failed_equal(file, line, text, static_cast<long long>(a), static_cast<long long>(b));
+}
+
 /// A generator of its own for every case, so that leaving one out does not change the others.
 std::mt19937_64 random_for(const char *name);
 
@@ -34,21 +45,10 @@ inline bool chance(std::mt19937_64 &random, unsigned one_in) { return random() %
 
 }  // namespace test
 
-#define TEST(name)                                                      \
-  static void test_##name();                                            \
+#define TEST(name)                                                         \
+  static void test_##name();                                               \
   static const test::Registration registration_##name(#name, test_##name); \
   static void test_##name()
 
-#define CHECK(condition)                                          \
-  do {                                                            \
-    if (!(condition)) test::failed(__FILE__, __LINE__, #condition); \
-  } while (0)
-
-#define CHECK_EQ(a, b)                                                                             \
-  do {                                                                                             \
-    const auto check_a = (a);                                                                      \
-    const auto check_b = (b);                                                                      \
-    if (!(check_a == check_b))                                                                     \
-      test::failed(__FILE__, __LINE__,                                                             \
-                   std::string(#a " == " #b ": ") + std::to_string(check_a) + " is not " + std::to_string(check_b)); \
-  } while (0)
+#define CHECK(condition) test::check(condition, __FILE__, __LINE__, #condition)
+#define CHECK_EQ(a, b) test::check_equal(a, b, __FILE__, __LINE__, #a " == " #b)

@@ -73,7 +73,7 @@ void check_alone(int line, const Spec &first, Change change) {
   change(second);
   check_groups(line, {first, second, third, after(third)}, "1 1 2");
 }
-#define ALONE(first, change) check_alone(__LINE__, first, [](Spec & s) { change; })
+#define ALONE(first, change) check_alone(__LINE__, first, [](Spec &s) { change; })
 
 // Two frames that differ start two items, both of which go on.
 template <class Change>
@@ -82,7 +82,7 @@ void check_apart(int line, const Spec &first, Change change) {
   change(second);
   check_groups(line, {first, second, after(second)}, "1 2");
 }
-#define APART(first, change) check_apart(__LINE__, first, [](Spec & s) { change; })
+#define APART(first, change) check_apart(__LINE__, first, [](Spec &s) { change; })
 
 }  // namespace
 
@@ -456,9 +456,11 @@ TEST(what_is_not_ip_passes_and_stops_nobody) {
   Spec a = base(true);
   Bytes arp = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6};
   arp.resize(60, 0);
-  CHECK_EQ(groups(joiner.run({build(a), arp, build(after(a)), Bytes(1, 0), Bytes(14, 8)})) == "2 1 1 1", true);
+  CHECK_EQ(groups(joiner.run({build(a), arp, build(after(a)), Bytes(1, 0), Bytes(14, 8)})) == "2 1 1 1",
+           true);
   joiner.ethernet = false;
   Spec tun = a;
   tun.ethernet = false;
-  CHECK_EQ(groups(joiner.run({build(tun), Bytes(40, 0), Bytes(1, 0x45), build(after(tun))})) == "2 1 1", true);
+  CHECK_EQ(groups(joiner.run({build(tun), Bytes(40, 0), Bytes(1, 0x45), build(after(tun))})) == "2 1 1",
+           true);
 }

@@ -1,5 +1,6 @@
-// The kernel as the judge: what the Emitter joins goes into one TAP, over a bridge, and comes out of another that takes no
-// trains. The kernel then has cut and summed it, and every frame must be the one that was joined.
+// The kernel as the judge: what the Emitter joins goes into one TAP, over a bridge, and comes out of another
+// that takes no trains. The kernel then has cut and summed it, and every frame must be the one that was
+// joined.
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <poll.h>

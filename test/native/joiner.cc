@@ -32,7 +32,8 @@ std::vector<Written> Joiner::run(const std::vector<Bytes> &frames, const std::ve
       CHECK(item.header <= kMaxHeader);
       w.bytes.resize(item.header);
       co.write_header(item, w.bytes.data());
-      for (size_t i : w.frames) w.bytes.insert(w.bytes.end(), frames[i].begin() + item.header, frames[i].end());
+      for (size_t i : w.frames)
+        w.bytes.insert(w.bytes.end(), frames[i].begin() + item.header, frames[i].end());
     }
     CHECK_EQ(w.bytes.size(), item.length);
     out.push_back(w);

@@ -21,6 +21,10 @@ void failed(const char *file, int line, const std::string &what) {
   if (failures <= 50) printf("    %s:%d: %s\n", file, line, what.c_str());
 }
 
+void failed_equal(const char *file, int line, const char *text, long long a, long long b) {
+  failed(file, line, std::string(text) + ": " + std::to_string(a) + " is not " + std::to_string(b));
+}
+
 void skip(const std::string &why) {
   skipped = true;
   printf("    skipped: %s\n", why.c_str());

@@ -50,7 +50,8 @@ void check_split(Spec s, uint16_t segment, Sum sum = Sum::kUnfinished) {
   const Bytes packet = build(s);
   Bytes copy = packet;
   Shape shape{};
-  int answer = describe(vnet_of(s, segment), copy.data(), static_cast<uint32_t>(copy.size()), s.ethernet, &shape);
+  int answer =
+      describe(vnet_of(s, segment), copy.data(), static_cast<uint32_t>(copy.size()), s.ethernet, &shape);
   CHECK_EQ(answer, 0);
   if (answer != 0) return;
   CHECK_EQ(shape.l3, l3_offset(s));
@@ -304,7 +305,7 @@ TEST(describe_refuses) {
   CHECK_EQ(with([](VnetHdr &v) { v.gso_type = kTcp6; }), -EINVAL);
   CHECK_EQ(with([](VnetHdr &v) { v.gso_type = kUdp; }), -EINVAL);
   CHECK_EQ(with([](VnetHdr &v) { v.gso_type = kUdp | kEcn; }), -EINVAL);
-  CHECK_EQ(with([](VnetHdr &v) { v.gso_type = 3; }), -EINVAL);    // UFO
+  CHECK_EQ(with([](VnetHdr &v) { v.gso_type = 3; }), -EINVAL);  // UFO
   CHECK_EQ(with([](VnetHdr &v) { v.gso_type = kEcn; }), -EINVAL);
   CHECK_EQ(with([](VnetHdr &v) { v.gso_type = 0x21; }), -EINVAL);  // inside a UDP tunnel
   CHECK_EQ(with([](VnetHdr &v) { v.gso_size = 0; }), -EINVAL);
@@ -316,14 +317,14 @@ TEST(describe_refuses) {
     change(f);
     return answer(good, f);
   };
-  CHECK_EQ(frame([](Bytes &f) { f[14] = 0x44; }), -EINVAL);              // header length 16
-  CHECK_EQ(frame([](Bytes &f) { f[14] = 0x4f; }), -EINVAL);              // not where csum_start says
-  CHECK_EQ(frame([](Bytes &f) { f[17]++; }), -EINVAL);                   // longer than the frame
-  CHECK_EQ(frame([](Bytes &f) { f[17]--; }), -EINVAL);                   // shorter than the frame
-  CHECK_EQ(frame([](Bytes &f) { f[20] |= 0x20; }), -EINVAL);             // more fragments
-  CHECK_EQ(frame([](Bytes &f) { f[21] = 1; }), -EINVAL);                 // a later fragment
-  CHECK_EQ(frame([](Bytes &f) { f[23] = 17; }), -EINVAL);                // UDP
-  CHECK_EQ(frame([](Bytes &f) { f[34 + 12] = 0x40; }), -EINVAL);         // TCP header of 16
+  CHECK_EQ(frame([](Bytes &f) { f[14] = 0x44; }), -EINVAL);       // header length 16
+  CHECK_EQ(frame([](Bytes &f) { f[14] = 0x4f; }), -EINVAL);       // not where csum_start says
+  CHECK_EQ(frame([](Bytes &f) { f[17]++; }), -EINVAL);            // longer than the frame
+  CHECK_EQ(frame([](Bytes &f) { f[17]--; }), -EINVAL);            // shorter than the frame
+  CHECK_EQ(frame([](Bytes &f) { f[20] |= 0x20; }), -EINVAL);      // more fragments
+  CHECK_EQ(frame([](Bytes &f) { f[21] = 1; }), -EINVAL);          // a later fragment
+  CHECK_EQ(frame([](Bytes &f) { f[23] = 17; }), -EINVAL);         // UDP
+  CHECK_EQ(frame([](Bytes &f) { f[34 + 12] = 0x40; }), -EINVAL);  // TCP header of 16
   CHECK_EQ(frame([](Bytes &f) { f[12] = 0x86, f[13] = 0xdd; }), -EINVAL);
   CHECK_EQ(frame([](Bytes &f) { f.resize(60); }), -EINVAL);
   // No payload.

@@ -1,6 +1,5 @@
 #include "packets.h"
 
-
 namespace test {
 
 namespace {
@@ -137,7 +136,8 @@ std::vector<Bytes> slow_split(const Spec &spec, size_t segment) {
     Spec one = spec;
     bool last = at + segment >= spec.payload.size();
     size_t end = last ? spec.payload.size() : at + segment;
-    one.payload.assign(spec.payload.begin() + static_cast<long>(at), spec.payload.begin() + static_cast<long>(end));
+    one.payload.assign(spec.payload.begin() + static_cast<long>(at),
+                       spec.payload.begin() + static_cast<long>(end));
     one.id = static_cast<uint16_t>(spec.id + out.size());
     one.seq = spec.seq + static_cast<uint32_t>(at);
     if (at != 0) one.flags &= static_cast<uint8_t>(~0x80);  // CWR

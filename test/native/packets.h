@@ -1,5 +1,5 @@
-// Frames made field by field, with a checksum and a segmentation written the slow and plain way: what the tests
-// compare the fast ones with.
+// Frames made field by field, with a checksum and a segmentation written the slow and plain way: what the
+// tests compare the fast ones with.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,7 @@
-// Laws over random streams: cutting what was joined gives back every frame, byte for byte and in its flow's order; joining
-// what was cut gives back the super-packet.
-#include <map>
+// Laws over random streams: cutting what was joined gives back every frame, byte for byte and in its flow's
+// order; joining what was cut gives back the super-packet.
 #include <string.h>
+#include <map>
 
 #include "../../native/layout.h"
 #include "check.h"
@@ -41,24 +41,59 @@ Bytes next_frame(std::mt19937_64 &random, Stream &s) {
   size_t size = chance(random, 8) ? between(random, 0, s.size) : s.size;
   f.payload = pattern(size, static_cast<uint32_t>(random()));
   switch (between(random, 0, 60)) {
-    case 0: f.sum = Sum::kWrong; break;
-    case 1: f.sum = Sum::kUnfinished; break;
-    case 2: f.bad_ip_sum = true; break;
-    case 3: f.payload.clear(); break;
-    case 4: f.flags = static_cast<uint8_t>(random()); break;
-    case 5: f.flags |= 0x08; break;
-    case 6: f.ack++; break;
-    case 7: f.window++; break;
-    case 8: f.ttl--; break;
-    case 9: f.padding = static_cast<uint32_t>(between(random, 1, 30)); break;
-    case 10: f.fragment = static_cast<uint16_t>(random()); break;
-    case 11: f.seq += static_cast<uint32_t>(between(random, 0, 4000)); break;
-    case 12: f.ip_options = {1, 1, 1, 0}; break;
-    case 13: f.reserved = 4; break;
-    case 14: f.mac++; break;
-    case 15: f.urgent = 5; break;
-    case 16: if (!f.tcp) f.sum = Sum::kNone; break;
-    default: break;
+    case 0:
+      f.sum = Sum::kWrong;
+      break;
+    case 1:
+      f.sum = Sum::kUnfinished;
+      break;
+    case 2:
+      f.bad_ip_sum = true;
+      break;
+    case 3:
+      f.payload.clear();
+      break;
+    case 4:
+      f.flags = static_cast<uint8_t>(random());
+      break;
+    case 5:
+      f.flags |= 0x08;
+      break;
+    case 6:
+      f.ack++;
+      break;
+    case 7:
+      f.window++;
+      break;
+    case 8:
+      f.ttl--;
+      break;
+    case 9:
+      f.padding = static_cast<uint32_t>(between(random, 1, 30));
+      break;
+    case 10:
+      f.fragment = static_cast<uint16_t>(random());
+      break;
+    case 11:
+      f.seq += static_cast<uint32_t>(between(random, 0, 4000));
+      break;
+    case 12:
+      f.ip_options = {1, 1, 1, 0};
+      break;
+    case 13:
+      f.reserved = 4;
+      break;
+    case 14:
+      f.mac++;
+      break;
+    case 15:
+      f.urgent = 5;
+      break;
+    case 16:
+      if (!f.tcp) f.sum = Sum::kNone;
+      break;
+    default:
+      break;
   }
   s.spec.seq = f.seq + static_cast<uint32_t>(f.payload.size());
   s.spec.id = static_cast<uint16_t>(f.id + 1);

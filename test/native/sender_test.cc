@@ -2,8 +2,8 @@
 #include "../../native/sender.h"
 
 #include <errno.h>
-#include <map>
 #include <string.h>
+#include <map>
 
 #include "../../native/layout.h"
 #include "../../native/offload.h"
@@ -89,7 +89,7 @@ TEST(send_joins_equal_datagrams_into_one_message) {
     if (peer == 0) want.push_back(d);
   };
   for (int i = 0; i < 5; i++) put(100, 0);
-  put(60, 0);      // shorter: ends the message
+  put(60, 0);  // shorter: ends the message
   put(100, 0);
   put(100, 0, 8);  // another TOS
   put(100, 1);     // another far end
@@ -133,7 +133,8 @@ TEST(send_skips_empty_slots_and_refuses_bad_ones) {
   CHECK_EQ(w.receive(0).size(), 2u);
 }
 
-// Whatever the mix and wherever the socket is full: everything arrives, per source port in the order of the slots.
+// Whatever the mix and wherever the socket is full: everything arrives, per source port in the order of the
+// slots.
 TEST(send_random_batches_with_full_sockets) {
   Faults faults;
   auto random = random_for("send_random");
@@ -154,7 +155,8 @@ TEST(send_random_batches_with_full_sockets) {
         bytes += s.payload.size() * 2;
         put_train(w, s, static_cast<uint16_t>(between(random, 300, 1400)), peer, port, &list);
       } else {
-        Bytes d = pattern(chance(random, 2) ? 100 : between(random, 1, 1400), static_cast<uint32_t>(random()));
+        Bytes d =
+            pattern(chance(random, 2) ? 100 : between(random, 1, 1400), static_cast<uint32_t>(random()));
         bytes += d.size();
         w.put(d, peer, port);
         list.push_back(d);

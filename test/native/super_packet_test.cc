@@ -1,5 +1,5 @@
-// What a kernel VXLAN device on the same machine hands over: whole super-packets in one datagram, and checksums that
-// nobody has finished.
+// What a kernel VXLAN device on the same machine hands over: whole super-packets in one datagram, and
+// checksums that nobody has finished.
 #include "../../native/layout.h"
 #include "check.h"
 #include "joiner.h"
@@ -211,8 +211,8 @@ TEST(small_packet_with_an_unfinished_checksum) {
   check_plain(none, one(none));
 }
 
-// A packet may be right although its checksum looks unfinished: when everything behind the pseudo-header sums up to
-// the complement of twice it.
+// A packet may be right although its checksum looks unfinished: when everything behind the pseudo-header sums
+// up to the complement of twice it.
 TEST(a_right_checksum_that_looks_unfinished) {
   Spec s = large(true, 4, Sum::kUnfinished, 100);
   Bytes b = build(s);

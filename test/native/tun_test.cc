@@ -1,4 +1,5 @@
-// The Emitter over a socket pair that keeps records apart as a device does, with refusals in the kernel's name.
+// The Emitter over a socket pair that keeps records apart as a device does, with refusals in the kernel's
+// name.
 #include "../../native/tun.h"
 
 #include <errno.h>

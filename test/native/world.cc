@@ -57,7 +57,8 @@ UniqueFd open_tap(const std::string &name, unsigned offloads) {
   if (!fd) return fd;
   ifreq r = request(name);
   r.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-  if (ioctl(fd.get(), TUNSETIFF, &r) < 0 || ioctl(fd.get(), TUNSETOFFLOAD, offloads) < 0 || !up(name)) fd.reset();
+  if (ioctl(fd.get(), TUNSETIFF, &r) < 0 || ioctl(fd.get(), TUNSETOFFLOAD, offloads) < 0 || !up(name))
+    fd.reset();
   return fd;
 }
 

@@ -1,5 +1,5 @@
-// A network namespace of this process's own, with loopback up and IPv6 silent: nothing here touches the machine, and
-// all of it goes with the process.
+// A network namespace of this process's own, with loopback up and IPv6 silent: nothing here touches the
+// machine, and all of it goes with the process.
 #pragma once
 #include <string>
 

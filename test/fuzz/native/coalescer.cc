@@ -1,6 +1,6 @@
-// Coalescer: any frames in any order. Input: a byte of switches, a byte of mtu, then frames: a byte of what to do, the
-// hint (2), the length (2, little-endian), the bytes. Whatever comes, every frame is in one item, nothing of a flow is
-// overtaken in its item, and cutting a joined item gives back its frames.
+// Coalescer: any frames in any order. Input: a byte of switches, a byte of mtu, then frames: a byte of what
+// to do, the hint (2), the length (2, little-endian), the bytes. Whatever comes, every frame is in one item,
+// nothing of a flow is overtaken in its item, and cutting a joined item gives back its frames.
 #include "../../../native/coalescer.h"
 
 #include <string.h>
@@ -144,7 +144,8 @@ std::vector<Bytes> seeds() {
       Bytes f = test::build(s);
       s.seq += static_cast<uint32_t>(s.payload.size());
       s.id++;
-      for (uint8_t v : {uint8_t{0}, uint8_t{30}, uint8_t{0}, static_cast<uint8_t>(f.size()), uint8_t{0}}) b.push_back(v);
+      for (uint8_t v : {uint8_t{0}, uint8_t{30}, uint8_t{0}, static_cast<uint8_t>(f.size()), uint8_t{0}})
+        b.push_back(v);
       b.insert(b.end(), f.begin(), f.end());
     }
     all.push_back(b);
@@ -153,7 +154,7 @@ std::vector<Bytes> seeds() {
     s.payload = test::pattern(2000, 9);
     s.sum = test::Sum::kUnfinished;
     Bytes f = test::build(s);
-    Bytes one = {static_cast<uint8_t>(k & 1), 187, 3, 0xe8, 3, static_cast<uint8_t>(f.size()),
+    Bytes one = {static_cast<uint8_t>(k & 1),        187, 3, 0xe8, 3, static_cast<uint8_t>(f.size()),
                  static_cast<uint8_t>(f.size() >> 8)};
     one.insert(one.end(), f.begin(), f.end());
     all.push_back(one);

@@ -1,5 +1,5 @@
-// A plain driver for machines without libFuzzer: mutates the seeds and what came of them. Understands -runs=, -seed=,
-// -max_total_time=, or a file to run once.
+// A plain driver for machines without libFuzzer: mutates the seeds and what came of them. Understands -runs=,
+// -seed=, -max_total_time=, or a file to run once.
 #include <string.h>
 #include <time.h>
 
@@ -21,12 +21,24 @@ void mutate(Bytes &b) {
     size_t at = below(2) ? below(b.size()) : below(b.size() < 64 ? b.size() : 64);
     static const uint8_t kEdges[] = {0, 1, 0x7f, 0x80, 0xff, 6, 17, 44, 0x45, 0x60};
     switch (below(7)) {
-      case 0: b[at] ^= static_cast<uint8_t>(1u << below(8)); break;
-      case 1: b[at] = static_cast<uint8_t>(random_numbers()); break;
-      case 2: b[at] = kEdges[below(sizeof kEdges)]; break;
-      case 3: b.resize(at); break;
-      case 4: b.insert(b.begin() + static_cast<long>(at), 1 + below(40), static_cast<uint8_t>(random_numbers())); break;
-      case 5: b.erase(b.begin() + static_cast<long>(at), b.begin() + static_cast<long>(at + below(b.size() - at))); break;
+      case 0:
+        b[at] ^= static_cast<uint8_t>(1u << below(8));
+        break;
+      case 1:
+        b[at] = static_cast<uint8_t>(random_numbers());
+        break;
+      case 2:
+        b[at] = kEdges[below(sizeof kEdges)];
+        break;
+      case 3:
+        b.resize(at);
+        break;
+      case 4:
+        b.insert(b.begin() + static_cast<long>(at), 1 + below(40), static_cast<uint8_t>(random_numbers()));
+        break;
+      case 5:
+        b.erase(b.begin() + static_cast<long>(at), b.begin() + static_cast<long>(at + below(b.size() - at)));
+        break;
       default: {
         size_t from = below(b.size());
         size_t n = below(b.size() - (from > at ? from : at)) % 64;

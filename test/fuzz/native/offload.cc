@@ -1,5 +1,5 @@
-// describe, Splitter, finish_checksum: any virtio header in front of any frame. Input: a byte (TAP or TUN), the virtio
-// header, the frame.
+// describe, Splitter, finish_checksum: any virtio header in front of any frame. Input: a byte (TAP or TUN),
+// the virtio header, the frame.
 #include "../../../native/offload.h"
 
 #include <string.h>
