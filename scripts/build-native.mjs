@@ -16,7 +16,11 @@ const env = { ...process.env }
 if (existsSync(join(prefix, 'include/node/node_api.h'))) {
   args.push(`--nodedir=${prefix}`)
 }
-const jobs = spawnSync(process.execPath, [...args, '--loglevel=warn', '-j', 'max'], { cwd: root, env, encoding: 'utf8' })
+const jobs = spawnSync(process.execPath, [...args, '--loglevel=warn', '-j', 'max'], {
+  cwd: root,
+  env,
+  encoding: 'utf8',
+})
 if (jobs.status !== 0) {
   process.stderr.write(jobs.stdout ?? '')
   process.stderr.write(jobs.stderr ?? '')

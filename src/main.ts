@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // vtepd: the command line in, an exit code out. What a command does is in cli/, one file each.
-import { type Command } from './cli/commands.ts'
+import type { Command } from './cli/commands.ts'
 import { exitCodeOf, explain, INTERRUPTED } from './cli/exit.ts'
 import type { Flags } from './cli/flags.ts'
 import { parse } from './cli/parse.ts'

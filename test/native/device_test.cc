@@ -62,6 +62,9 @@ struct Bridged {
       if (poll(&ready, 1, 1000) != 1) break;
       ssize_t got = read(out.get(), buffer.data(), buffer.size());
       if (got <= static_cast<ssize_t>(sizeof(VnetHdr))) break;
+      // The bridge has things of its own to say (IGMP); ours come from our MAC.
+      const uint8_t ours[] = {2, 0, 0, 0, 0, 0x10};
+      if (memcmp(buffer.data() + sizeof(VnetHdr) + 6, ours, sizeof ours) != 0) continue;
       Written w{};
       memcpy(&w.vnet, buffer.data(), sizeof w.vnet);
       w.bytes.assign(buffer.begin() + sizeof w.vnet, buffer.begin() + got);

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Installs what `npm run demo`, `npm test` and `npm run bench` need and lacks: Debian's packages (as root), npm's packages, the
+# addon, dist/. Quiet, once, and says what it did; with nothing to do it takes a moment. What it cannot install it names: the
+# tests that need it skip with the reason.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { echo "setup: $*"; }
+
+# What each program is for is in docs/dependencies.md.
+packages=(
+  make:make g++:g++ python3:python3 ip:iproute2 iperf3:iperf3 ping:iputils-ping tcpdump:tcpdump tshark:tshark
+  ethtool:ethtool clang-format:clang-format nft:nftables nc:netcat-openbsd
+)
+
+node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || {
+  say "Node $(node --version) is too old: vtepd needs 20.19 or newer"
+  exit 1
+}
+
+missing=()
+for pair in "${packages[@]}"; do
+  command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing+=("${pair##*:}")
+done
+/usr/bin/python3 -c 'import scapy' >/dev/null 2>&1 || missing+=(python3-scapy)
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+    export DEBIAN_FRONTEND=noninteractive
+    log=$(mktemp)
+    install() { apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1 </dev/null; }
+    if install || { apt-get update -qq >"$log" 2>&1 && install; }; then
+      say "installed Debian packages: ${missing[*]}"
+    else
+      tail -n 5 "$log" >&2
+      say "could not install: ${missing[*]}; what needs them is skipped"
+    fi
+    rm -f "$log"
+  else
+    say "not root, so not installed: ${missing[*]}; what needs them is skipped"
+  fi
+fi
+
+stamp=node_modules/.vtepd-setup
+lock=$(sha256sum package-lock.json | cut -d ' ' -f 1)-$(node -p process.versions.modules)
+if [ "$(cat "$stamp" 2>/dev/null)" != "$lock" ]; then
+  log=$(mktemp)
+  # The addon is built below, where its errors are seen.
+  if ! npm ci --ignore-scripts --no-audit --no-fund >"$log" 2>&1 </dev/null; then
+    cat "$log" >&2
+    say "npm ci failed; see above"
+    exit 1
+  fi
+  rm -f "$log"
+  echo "$lock" >"$stamp"
+  say "installed npm packages"
+fi
+
+newer() { [ ! -e "$1" ] || [ -n "$(find "${@:2}" -newer "$1" -print -quit)" ]; }
+
+if newer build/Release/vtepd.node native binding.gyp scripts/build-native.mjs package-lock.json; then
+  node scripts/build-native.mjs
+  touch build/Release/vtepd.node
+  say "built the addon"
+fi
+if newer dist/.built src tsconfig.json tsconfig.build.json package-lock.json; then
+  rm -rf dist
+  node_modules/.bin/tsc -p tsconfig.build.json
+  touch dist/.built
+  say "compiled src to dist"
+fi
