@@ -1,5 +1,6 @@
 #include "tun.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -76,6 +77,7 @@ uint32_t receive_frames(Device &device, int32_t id, Batch &b, uint32_t start, ui
 }
 
 uint32_t Emitter::emit(Device &device, Batch &b, uint32_t from, uint32_t to, TunStats &stats) {
+  assert(to - from <= kMaxFrames);
   Coalescer &co = *coalescer_;
   co.begin(device.ethernet, device.tcp, device.udp, device.mtu);
   for (uint32_t i = from; i < to; i++) {
