@@ -1,33 +1,28 @@
 // The agent: builds every part and joins them. Control runs here, on the main thread, one change at a time; packets run on the
 // data thread (data-thread.ts). The only file that knows all rooms.
 import { isIP } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { setFlagsFromString } from 'node:v8'
-import { MessageChannel, Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { type AgentApi, ApiError, type FdbEntry, type Profile, type Status } from './control/api.ts'
 import { macBytes, Overlay, type Running } from './control/apply.ts'
+import { Captures } from './control/captures.ts'
+import { HostWatch } from './control/host-watch.ts'
 import { isGroupMac, isZeroMac, parseMac } from './control/mac.ts'
 import { Metrics } from './control/metrics.ts'
 import type { Config } from './control/model.ts'
-import * as pcap from './control/pcap.ts'
 import { refusalFrom } from './control/refusal.ts'
 import * as report from './control/report.ts'
 import { Resolver } from './control/resolve.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
 import { findUnderlay, type LocalAddress, sameAddresses } from './control/underlay.ts'
 import { Counters, STAT_NATIVE_CPU, STAT_NOW, STAT_THREAD_CPU } from './counters.ts'
-import type { DataThreadInput } from './data-thread.ts'
-import { type FdbRow, Mailbox, type News } from './datapath/mailbox.ts'
-import { wake } from './host/addon.ts'
-import { Monitor } from './host/netdev.ts'
+import type { FdbRow, Mailbox, News } from './datapath/mailbox.ts'
 import type { Log } from './log.ts'
+import { spawnDataThread } from './spawn.ts'
 import { version } from './version.ts'
 
 /** Milliseconds: names are looked up again, and sooner while one has no address. */
 const RESOLVE = 60_000
 const RESOLVE_SOON = 5_000
-/** Milliseconds in which changes of the host are gathered before they are looked at. */
-const SETTLE = 50
 /** Milliseconds without a sign of life after which the data thread counts as stuck. */
 const ALIVE = 5000
 
@@ -54,18 +49,17 @@ export class Agent implements AgentApi {
   private readonly counters = new Counters()
   private readonly resolver = new Resolver()
   private readonly startedAt = Date.now()
-  private readonly monitors = new Map<string, Monitor>()
-  private readonly captures = new Set<{ network: string | undefined; take(r: Running, frame: Uint8Array): void }>()
+  private readonly hostWatch = new HostWatch(() => this.hostChanged())
   private worker: Worker | null = null
   private mailbox!: Mailbox
-  private overlay!: Overlay
+  private captures!: Captures
+  private applied: Overlay | null = null
   private underlay: LocalAddress[] = []
   private socket: ControlSocket | null = null
   private listener: MetricsListener | null = null
   private metricsRegistry: Metrics | null = null
   private queue: Promise<unknown> = Promise.resolve()
   private resolveTimer: NodeJS.Timeout | null = null
-  private settleTimer: NodeJS.Timeout | null = null
   private stopping = false
   private finished!: () => void
 
@@ -82,16 +76,17 @@ export class Agent implements AgentApi {
     try {
       // The socket first: a second agent on the same runtime directory must not touch a device.
       this.socket = await ControlSocket.open(this.options.runtimeDir)
+      this.socket.serve(this)
       const { metrics } = this.config
       if (metrics) this.listener = await MetricsListener.open(metrics.host, metrics.port, this)
       await this.startDataThread()
       this.underlay = findUnderlay(this.config.underlay)
       await this.lookUpNames()
-      this.overlay = new Overlay(this.mailbox, this.counters, this.resolver, this.config.offloads)
+      this.applied = new Overlay(this.mailbox, this.counters, this.resolver, this.config.offloads)
+      this.captures = new Captures(this.mailbox, () => this.running)
       await this.overlay.apply(this.config, this.underlay)
       this.watchHost()
       this.armResolver()
-      this.socket.serve(this)
       this.sayWhatRuns()
     } catch (error) {
       await this.shutDown()
@@ -100,7 +95,7 @@ export class Agent implements AgentApi {
   }
 
   status(): Status {
-    const running = this.overlay ? [...this.overlay.running.values()] : []
+    const { applied, counters, config, running } = this
     return {
       schema: 1,
       node: this.config.node,
@@ -108,18 +103,18 @@ export class Agent implements AgentApi {
       pid: process.pid,
       uptimeSeconds: Math.floor((Date.now() - this.startedAt) / 1000),
       ready: this.ready(),
-      networks: running.map((r) => report.networkStatus(r, this.counters)),
-      peers: this.overlay ? this.config.peers.map((p) => report.peerStatus(p, this.overlay, this.counters)) : [],
-      drops: this.counters.drops(),
-      offloads: this.overlay ? report.offloads(this.config, this.overlay, this.counters) : {},
+      networks: running.map((r) => report.networkStatus(r, counters)),
+      peers: applied ? config.peers.map((p) => report.peerStatus(p, applied, counters)) : [],
+      drops: counters.drops(),
+      offloads: applied ? report.offloads(config, applied, counters) : {},
       undesired: running.flatMap((r) => r.device.faults()),
     }
   }
 
   ready(): boolean {
-    if (!this.overlay || this.stopping) return false
-    const all = [...this.overlay.running.values()]
-    return all.length === this.config.networks.length && all.every((r) => r.device.up) && this.overlay.complete()
+    if (!this.applied || this.stopping) return false
+    const all = this.running
+    return all.length === this.config.networks.length && all.every((r) => r.device.up) && this.applied.complete()
   }
 
   /** Whether packets are carried: the data thread, which wakes every second, has done so lately. */
@@ -143,7 +138,7 @@ export class Agent implements AgentApi {
   }
 
   async fdb(network?: string): Promise<FdbEntry[]> {
-    const running = network === undefined ? [...this.overlay.running.values()] : [this.find(network)]
+    const running = network === undefined ? this.running : [this.find(network)]
     const lists = await Promise.all(
       running.map(async (r) => {
         const rows = await this.mailbox.ask<FdbRow[]>({ kind: 'fdb-list', id: r.id })
@@ -186,22 +181,17 @@ export class Agent implements AgentApi {
   }
 
   capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void {
-    const wanted = network === undefined ? [...this.overlay.running.values()] : [this.find(network)]
-    const raw = wanted.length > 0 && wanted.every((r) => r.config.device === 'tun')
-    sink(pcap.fileHeader(raw ? pcap.LINKTYPE_RAW : pcap.LINKTYPE_ETHERNET))
-    const capture = {
-      network,
-      take: (r: Running, frame: Uint8Array) => {
-        const bytes = raw || r.config.device === 'tap' ? frame : pcap.asEthernet(frame)
-        sink(pcap.record(performance.timeOrigin + performance.now(), bytes))
-      },
-    }
-    this.captures.add(capture)
-    void this.switchCaptures()
-    return () => {
-      this.captures.delete(capture)
-      if (!this.stopping) void this.switchCaptures()
-    }
+    if (network !== undefined) this.find(network)
+    return this.captures.start(network, sink)
+  }
+
+  private get running(): readonly Running[] {
+    return this.applied ? [...this.applied.running.values()] : []
+  }
+
+  private get overlay(): Overlay {
+    if (!this.applied) throw new ApiError(503, 'the agent is starting; ask again in a moment')
+    return this.applied
   }
 
   // Changes of host and tables, one after the other.
@@ -212,29 +202,10 @@ export class Agent implements AgentApi {
   }
 
   private async startDataThread(): Promise<void> {
-    const { port1, port2 } = new MessageChannel()
-    const input: DataThreadInput = {
-      port: port2,
-      counters: this.counters.buffer,
-      profile: process.env['VTEPD_PROFILE'] === '1',
-    }
-    compileEarly()
-    const worker = new Worker(dataThreadFile(), { workerData: input, transferList: [port2] })
-    this.worker = worker
-    const started = new Promise<number>((resolve) => {
-      worker.once('message', resolve)
-    })
-    const ended = new Promise<never>((_, reject) => {
-      worker.once('error', reject)
-      worker.once('exit', () => reject(new Error('the data thread has ended')))
-    })
-    const wakeFd = await Promise.race([started, ended])
-    this.mailbox = new Mailbox(
-      port1,
-      () => wake(wakeFd),
-      (n) => this.hear(n),
-    )
-    ended.catch((error: unknown) => this.dataThreadEnded(error))
+    const thread = await spawnDataThread(this.counters, (n) => this.hear(n))
+    this.worker = thread.worker
+    this.mailbox = thread.mailbox
+    thread.ended.catch((error: unknown) => this.dataThreadEnded(error))
   }
 
   private dataThreadEnded(error: unknown): void {
@@ -263,34 +234,31 @@ export class Agent implements AgentApi {
     }
     this.watchHost()
     this.armResolver()
+    await this.captures.switch()
     this.log.info('configuration reloaded')
   }
 
   private async shutDown(): Promise<void> {
     this.stopping = true
     if (this.resolveTimer) clearTimeout(this.resolveTimer)
-    if (this.settleTimer) clearTimeout(this.settleTimer)
-    for (const m of this.monitors.values()) m.close()
-    this.monitors.clear()
+    this.hostWatch.close()
     try {
-      if (this.overlay) await this.overlay.removeAll()
+      await this.applied?.removeAll()
       if (this.worker) await this.mailbox.ask({ kind: 'stop' })
     } catch (error) {
       this.log.debug(`while stopping: ${error instanceof Error ? error.message : error}`)
     }
     await this.worker?.terminate()
-    this.overlay?.sockets.closeAll()
+    this.applied?.sockets.closeAll()
     await this.listener?.close()
     await this.socket?.close()
     this.finished()
   }
 
   private hear(n: News): void {
-    const r = 'id' in n ? [...this.overlay.running.values()].find((x) => x.id === n.id) : undefined
+    const r = 'id' in n ? this.running.find((x) => x.id === n.id) : undefined
     if (n.kind === 'captured') {
-      void this.mailbox.ask({ kind: 'captured', bytes: n.frame.length }).catch(() => {})
-      if (!r) return
-      for (const c of this.captures) if (c.network === undefined || c.network === r.config.name) c.take(r, n.frame)
+      this.captures.take(r, n.frame)
     } else if (n.kind === 'gone' && r) {
       void this.inTurn(() => this.remake(r)).catch((error: unknown) => this.log.error(String(error)))
     } else if (n.kind === 'own-mac' && r) {
@@ -299,7 +267,7 @@ export class Agent implements AgentApi {
         `network ${r.config.name}: ${who} sends frames with our own MAC ${r.device.state.mac}: a loop, or a second host with it`,
       )
     } else if (n.kind === 'mtu') {
-      const placed = [...this.overlay.running.values()].flatMap((x) => x.placed).find((p) => p.vtep === n.vtep)
+      const placed = this.running.flatMap((x) => x.placed).find((p) => p.vtep === n.vtep)
       if (placed) this.log.info(`path to ${placed.peer.name} (${placed.address}) carries ${n.mtu} bytes now`)
     }
   }
@@ -319,26 +287,11 @@ export class Agent implements AgentApi {
   }
 
   private watchHost(): void {
-    const wanted = new Set(['', ...[...this.overlay.running.values()].map((r) => r.device.netns ?? '')])
-    for (const [path, m] of this.monitors) {
-      if (wanted.has(path)) continue
-      m.close()
-      this.monitors.delete(path)
-    }
-    for (const path of wanted) {
-      if (this.monitors.has(path)) continue
-      const m = new Monitor(path === '' ? null : path)
-      m.on('change', () => this.hostChanged())
-      this.monitors.set(path, m)
-    }
+    this.hostWatch.watch([null, ...this.running.map((r) => r.device.netns)])
   }
 
   private hostChanged(): void {
-    if (this.settleTimer || this.stopping) return
-    this.settleTimer = setTimeout(() => {
-      this.settleTimer = null
-      void this.inTurn(() => this.checkHost()).catch((error: unknown) => this.log.error(String(error)))
-    }, SETTLE)
+    void this.inTurn(() => this.checkHost()).catch((error: unknown) => this.log.error(String(error)))
   }
 
   private async checkHost(): Promise<void> {
@@ -389,13 +342,6 @@ export class Agent implements AgentApi {
     this.resolveTimer = setTimeout(() => void again().catch((e: unknown) => this.log.error(String(e))), wait)
   }
 
-  private async switchCaptures(): Promise<void> {
-    for (const r of this.overlay.running.values()) {
-      const on = [...this.captures].some((c) => c.network === undefined || c.network === r.config.name)
-      await this.mailbox.ask({ kind: 'capture', id: r.id, on }).catch(() => {})
-    }
-  }
-
   private find(network: string): Running {
     const r = this.overlay.running.get(network)
     if (r) return r
@@ -404,7 +350,7 @@ export class Agent implements AgentApi {
   }
 
   private sayWhatRuns(): void {
-    for (const r of this.overlay.running.values()) {
+    for (const r of this.running) {
       const { name, vni, device, interface: ifname, port } = r.config
       const on = this.underlay.map((l) => l.address).join(', ')
       this.log.info(
@@ -419,19 +365,6 @@ export class Agent implements AgentApi {
       }
     }
   }
-}
-
-// The walks are small and run for as long as the agent: compile them at once and optimise them after a few hundred packets
-// instead of ten thousand. Halves the round trip of an idle network's first minutes (docs/performance.md).
-function compileEarly(): void {
-  setFlagsFromString('--always-sparkplug')
-  setFlagsFromString('--interrupt-budget=10000')
-}
-
-// Compiled, this file is dist/agent.js with dist/data-thread.js beside it; Node's own type stripping runs the .ts.
-function dataThreadFile(): URL {
-  const extension = fileURLToPath(import.meta.url).endsWith('.ts') ? 'ts' : 'js'
-  return new URL(`./data-thread.${extension}`, import.meta.url)
 }
 
 function station(text: string): Uint8Array {
