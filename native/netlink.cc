@@ -341,17 +341,19 @@ int netlink_monitor() {
   sockaddr_nl a{};
   a.nl_family = AF_NETLINK;
   a.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+  // An overrun would be an error condition, and libuv stops a poll at its first one. What is lost does not
+  // matter.
+  int on = 1;
+  if (setsockopt(fd.get(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on) < 0) return -errno;
   if (bind(fd.get(), reinterpret_cast<sockaddr *>(&a), sizeof a) < 0) return -errno;
   return fd.release();
 }
 
 bool netlink_drain(int fd) {
-  // Cut off and thrown away: what changed does not matter, only that something did. ENOBUFS means that we
-  // missed some.
+  // Cut off and thrown away: what changed does not matter, only that something did.
   char scrap[64];
   bool any = false;
-  while (recv(fd, scrap, sizeof scrap, MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == ENOBUFS || errno == EINTR)
-    any = true;
+  while (recv(fd, scrap, sizeof scrap, MSG_DONTWAIT | MSG_TRUNC) > 0 || errno == EINTR) any = true;
   return any;
 }
 

@@ -96,7 +96,7 @@ class Netlink {
 /// fd or -errno.
 int netlink_monitor();
 
-/// Empties the monitor. True if something was there, overruns included.
+/// Empties the monitor. True if something was there.
 bool netlink_drain(int fd);
 
 }  // namespace vtepd
