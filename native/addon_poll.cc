@@ -67,8 +67,7 @@ class FdPoll : public Napi::ObjectWrap<FdPoll> {
   }
 
  private:
-  // Events are uv_poll_event bits. With DISCONNECT alone the loop stays alive and errors are told, nothing
-  // else.
+  // Events are uv_poll_event bits.
   Napi::Value start(const Napi::CallbackInfo &info) {
     if (!is_int(info[0], 0, 15)) return misuse(info.Env(), "start(events)");
     if (!handle_ || closing_) return info.Env().Undefined();

@@ -4,7 +4,7 @@
 import { closeSync } from 'node:fs'
 import { Duplex } from 'node:stream'
 import { getSystemErrorMap } from 'node:util'
-import { FD_DISCONNECT, FD_READABLE, FD_WRITABLE, FdPoll, Packets, tunAttachQueue, tunPersist } from './host/addon.ts'
+import { FD_PRIORITIZED, FD_READABLE, FD_WRITABLE, FdPoll, Packets, tunAttachQueue, tunPersist } from './host/addon.ts'
 import * as errno from './host/errno.ts'
 import { macBytes } from './host/mac.ts'
 import * as netdev from './host/netdev.ts'
@@ -195,9 +195,19 @@ export class Tuntap extends Duplex {
     }
     if (this.#released || this.destroyed) return
     this.#released = true
-    // Whoever waits for packets hears of the end first, and what was written in this turn goes out.
+    // Whoever waits for packets hears of the end first; what nobody has taken by then is let go. Reading to the end is what
+    // makes 'end' come, also to a loop that is busy with an earlier packet.
+    this.prependOnceListener('end', () => this.destroy())
     this.push(null)
-    setImmediate(() => this.destroy())
+    setImmediate(() => {
+      while (!this.destroyed && this.read() !== null);
+    })
+  }
+
+  /** Closes the device at once; what is written and not gone yet fails. */
+  override destroy(error?: Error): this {
+    // A `for await` that has met the end of the packets closes what can still be written to with an AbortError.
+    return super.destroy(this.#released && error?.name === 'AbortError' ? undefined : error)
   }
 
   /** Whether an open device keeps the process alive (it does at first). */
@@ -247,7 +257,7 @@ export class Tuntap extends Duplex {
 
   #ready(status: number, events: number): void {
     if (this.destroyed) return
-    if (status < 0) {
+    if (status < 0 || events & FD_PRIORITIZED) {
       this.destroy(failure(ENODEV, 'read', `the device ${this.name} is gone`))
       return
     }
@@ -311,11 +321,11 @@ export class Tuntap extends Duplex {
     if (written) process.nextTick(written, error)
   }
 
-  // Errors are always waited for, so that an open device keeps the process alive and its end is noticed.
+  // The device's end is always waited for, which also keeps the process alive.
   #arm(): void {
     if (this.destroyed) return
     const full = this.#at < this.#list.length
-    const events = FD_DISCONNECT | (this.#wanted && !this.#released ? FD_READABLE : 0) | (full ? FD_WRITABLE : 0)
+    const events = FD_PRIORITIZED | (this.#wanted && !this.#released ? FD_READABLE : 0) | (full ? FD_WRITABLE : 0)
     if (events === this.#events) return
     this.#events = events
     this.#poll.start(events)
@@ -335,16 +345,25 @@ export class Tuntap extends Duplex {
 
   #replace(old: string | null, next: string | null): string | null {
     this.#check()
-    if (next !== null) netdev.addAddress(this.#index, next, this.#netns)
-    if (old !== null && old !== next) {
-      try {
-        netdev.delAddress(this.#index, old, this.#netns)
-      } catch (error) {
-        // Somebody else removed it.
-        if ((error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') throw error
-      }
+    if (old === next) return next
+    // The old one first: while both are there the new one may be its secondary, and the kernel removes those together.
+    if (old !== null) this.#remove(old)
+    try {
+      if (next !== null) netdev.addAddress(this.#index, next, this.#netns)
+    } catch (error) {
+      if (old !== null) netdev.addAddress(this.#index, old, this.#netns)
+      throw error
     }
     return next
+  }
+
+  #remove(cidr: string): void {
+    try {
+      netdev.delAddress(this.#index, cidr, this.#netns)
+    } catch (error) {
+      // Somebody else removed it.
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') throw error
+    }
   }
 }
 

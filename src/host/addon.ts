@@ -170,10 +170,11 @@ export const TUN_VNET_HDR = 2
 export const TUN_MULTI_QUEUE = 4
 export const TUN_PERSIST = 8
 
-/** Events of FdPoll: uv_poll_event. FD_DISCONNECT alone tells of errors only. */
+/** Events of FdPoll: uv_poll_event. */
 export const FD_READABLE = 1
 export const FD_WRITABLE = 2
-export const FD_DISCONNECT = 4
+/** Of a device: it is gone. Its end wakes waiters for packets and for this only (sock_def_readable), not those for errors. */
+export const FD_PRIORITIZED = 8
 
 const addon = load()
 

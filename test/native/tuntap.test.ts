@@ -103,7 +103,7 @@ describeRoot('tuntap', () => {
       two.on('data', measure)
       for (const address of ['10.42.0.2', 'fd00:42::2']) {
         await transferTcp({ from: a, to: b, address }, 4 << 20)
-        await transferUdp({ from: a, to: b, address }, 20, [1, 1000, 1372, 9000])
+        await transferUdp({ from: a, to: b, address }, 20, [4, 1000, 1372, 9000])
       }
       expect(longest).toBe(make === Tap ? 1414 : 1400)
       expect(one.dropped + two.dropped).toBe(0)
@@ -204,6 +204,7 @@ describeRoot('tuntap', () => {
       expect(device.ipv4).toBe('10.42.9.9/32')
       device.ipv4 = '10.42.0.1/24'
       device.ipv4 = '10.42.0.2/24'
+      device.ipv6 = 'fd00:42::1/64'
       device.ipv6 = 'fd00:42:0::1/64'
       expect(device.ipv4).toBe('10.42.0.2/24')
       expect(device.ipv6).toBe('fd00:42::1/64')
@@ -385,6 +386,34 @@ describeRoot('tuntap', () => {
       setTimeout(() => device.release(), 20)
       for await (const packet of device) expect(Buffer.isBuffer(packet)).toBe(true)
       expect(device.destroyed).toBe(true)
+    })
+
+    it('ends a loop that is busy when the device is released', async () => {
+      const device = tun({ up: true, ipv4: '10.42.0.1/24' })
+      await sendDatagrams(20)
+      for await (const _packet of device) {
+        device.release()
+        await settled(
+          () => device.destroyed,
+          (destroyed) => destroyed,
+        )
+      }
+      expect(device.errored).toBeNull()
+    })
+
+    it('closes a device that nobody reads, or that is paused with packets waiting', async () => {
+      const idle = tap({ up: true })
+      await release(idle)
+      const paused = tun({ up: true, ipv4: '10.42.0.1/24' })
+      paused.on('data', () => {})
+      paused.pause()
+      await sendDatagrams(20)
+      await settled(
+        () => paused.readableLength,
+        (n) => n > 0,
+      )
+      await release(paused)
+      expect(paused.closed).toBe(true)
     })
 
     it('lets out what was written before', async () => {

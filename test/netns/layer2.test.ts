@@ -1,0 +1,161 @@
+// Layer 2 networks between agents, over IPv4 and IPv6.
+//
+//   a vt42 10.42.0.1/24 ═══ VNI 42 ═══ 10.42.0.2/24 vt42 b      vt43 on each has the same addresses in VNI 43, elsewhere
+//   a eth0 198.18.0.1, fd00::1 ─────── 198.18.0.2, fd00::2 eth0 b      three hosts: a bridge between, c is .3
+import { afterEach, expect, it } from 'vitest'
+import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
+import { type Host, Lab } from '../../src/lab/lab.ts'
+import { configuration, drops, fdbOf, networkOf, reaches, status, until } from '../support/overlay.ts'
+import { describeRoot } from '../support/root.ts'
+import { transferTcp, transferUdp } from '../support/transfer.ts'
+
+const MEGABYTE = 1 << 20
+
+let lab: Lab | null = null
+
+afterEach(async () => {
+  await lab?.close()
+  lab = null
+})
+
+async function hosts(...names: string[]): Promise<Host[]> {
+  const made = new Lab()
+  lab = made
+  const all: Host[] = []
+  for (const name of names) all.push(await made.host(name))
+  const ends = all.map((host, k) => ({ host, addresses: [`198.18.0.${k + 1}/24`, `fd00::${k + 1}/64`] }))
+  await made.connect(ends)
+  return all
+}
+
+/** The agent of host number k of n, in a full mesh; `v6`: over IPv6. */
+function agentOn(host: Host, k: number, n: number, network: Record<string, unknown> = {}, v6 = false) {
+  const address = (i: number): string => (v6 ? `fd00::${i}` : `198.18.0.${i}`)
+  const others = Array.from({ length: n }, (_, i) => i + 1).filter((i) => i !== k)
+  return startAgent(
+    host,
+    configuration({
+      underlay: address(k),
+      networks: { blue: { vni: 42, address: [`10.42.0.${k}/24`, `fd00:42::${k}/64`], ...network } },
+      peers: Object.fromEntries(others.map((i) => [`host-${i}`, address(i)])),
+    }),
+  )
+}
+
+async function sentLessReceived(agents: readonly LabAgent[]): Promise<number> {
+  const all = await Promise.all(agents.map((agent) => networkOf(agent)))
+  return all.reduce((n, { txPackets, rxPackets }) => n + txPackets - rxPackets, 0)
+}
+
+function same([x, y]: number[]): boolean {
+  return x === y
+}
+
+describeRoot('layer 2', () => {
+  for (const v6 of [false, true]) {
+    it(`carries TCP and UDP both ways over IPv${v6 ? 6 : 4}, and learns who is where (VX22)`, async () => {
+      const [a, b] = (await hosts('a', 'b')) as [Host, Host]
+      const agentA = await agentOn(a, 1, 2, {}, v6)
+      const agentB = await agentOn(b, 2, 2, {}, v6)
+      const agents = [agentA, agentB]
+      const lost = await until(
+        'what is lost',
+        async () => [await sentLessReceived(agents), await sentLessReceived(agents)],
+        same,
+      )
+      await reaches(a, '10.42.0.2', 'fd00:42::2')
+      await transferTcp({ from: a, to: b, address: '10.42.0.2' }, 8 * MEGABYTE)
+      await transferTcp({ from: b, to: a, address: 'fd00:42::1' }, 8 * MEGABYTE)
+      await transferUdp({ from: a, to: b, address: '10.42.0.2' }, 20, [16, 64, 1400, 4000])
+      const [theirs] = await fdbOf(agentA)
+      const ofB = await networkOf(agentB)
+      expect(theirs).toMatchObject({ network: 'blue', vni: 42, mac: ofB.mac, peer: 'host-2', origin: 'learned' })
+      expect(theirs!.vtep).toBe(v6 ? 'fd00::2' : '198.18.0.2')
+      expect(await drops(agentA)).toEqual({})
+      // What one sent the other received, trains and all.
+      await until(
+        'sent less received',
+        () => sentLessReceived(agents),
+        (n) => n === lost[0],
+      )
+    })
+  }
+
+  it('floods to every peer once and never passes on what came from a peer', async () => {
+    const [a, b, c] = (await hosts('a', 'b', 'c')) as [Host, Host, Host]
+    const agents = [await agentOn(a, 1, 3), await agentOn(b, 2, 3), await agentOn(c, 3, 3)]
+    // What was flooded before all three were there is lost for good; from then on everything sent is received once.
+    const lost = await until(
+      'what is lost',
+      async () => [await sentLessReceived(agents), await sentLessReceived(agents)],
+      same,
+    )
+    await reaches(a, '10.42.0.2', '10.42.0.3')
+    await reaches(b, '10.42.0.3')
+    await until(
+      'sent less received',
+      () => sentLessReceived(agents),
+      (n) => n === lost[0],
+    )
+    const floods = await Promise.all(agents.map(async (agent) => (await networkOf(agent)).floodedPackets))
+    expect(Math.min(...floods)).toBeGreaterThan(0)
+  })
+
+  it('keeps networks with the same addresses and MACs apart (VX27)', async () => {
+    const [a, b] = (await hosts('a', 'b')) as [Host, Host]
+    for (const host of [a, b]) {
+      await host.lab.run(['ip', 'netns', 'add', `${host.namespace}-x`])
+      lab!.beforeClose(async () => void (await host.lab.run(['ip', 'netns', 'del', `${host.namespace}-x`])))
+    }
+    const network = (vni: number, k: number, netns?: string) => ({
+      vni,
+      address: `10.42.0.${k}/24`,
+      mac: `02:00:00:00:00:0${k}`,
+      ...(netns ? { netns } : {}),
+    })
+    const start = (host: Host, k: number) =>
+      startAgent(
+        host,
+        configuration({
+          underlay: `198.18.0.${k}`,
+          networks: { blue: network(42, k), red: network(43, k, `${host.namespace}-x`) },
+          peers: { other: `198.18.0.${3 - k}` },
+        }),
+      )
+    const agentA = await start(a, 1)
+    await start(b, 2)
+    await reaches(a, '10.42.0.2')
+    const before = await networkOf(agentA, 'red')
+    await a.lab.run(['ip', 'netns', 'exec', `${a.namespace}-x`, 'ping', '-n', '-c', '2', '-W', '2', '10.42.0.2'])
+    const after = await networkOf(agentA, 'red')
+    expect(after.rxPackets).toBeGreaterThan(before.rxPackets)
+    const entries = await fdbOf(agentA)
+    expect(entries.map((e) => `${e.vni} ${e.mac}`).sort()).toEqual(['42 02:00:00:00:00:02', '43 02:00:00:00:00:02'])
+  })
+
+  it('answers ready, with the offloads that it uses', async () => {
+    const [a] = (await hosts('a', 'b')) as [Host, Host]
+    const agent = await agentOn(a, 1, 2)
+    const now = await status(agent)
+    expect(now).toMatchObject({ schema: 1, node: 'a', ready: true, undesired: [] })
+    expect(Object.keys(now.offloads).sort()).toEqual(['tso', 'udpGro', 'udpGso', 'uso'])
+    expect(now.peers).toMatchObject([{ name: 'host-2', endpoint: '198.18.0.2:4789', mtu: 1500, state: 'static' }])
+  })
+
+  it('works the same with every offload off', async () => {
+    const [a, b] = (await hosts('a', 'b')) as [Host, Host]
+    const off = { tso: 'off', uso: 'off', udpGso: 'off', udpGro: 'off' }
+    const file = (k: number) =>
+      configuration({
+        underlay: `198.18.0.${k}`,
+        networks: { blue: { vni: 42, address: `10.42.0.${k}/24` } },
+        peers: { other: `198.18.0.${3 - k}` },
+        offloads: off,
+      })
+    const agent = await startAgent(a, file(1))
+    await startAgent(b, file(2))
+    await transferTcp({ from: a, to: b, address: '10.42.0.2' }, 2 * MEGABYTE)
+    await transferUdp({ from: b, to: a, address: '10.42.0.1' }, 20, [16, 1400, 4000])
+    expect((await status(agent)).offloads['tso']).toMatch(/^off/)
+  })
+})
