@@ -2,12 +2,33 @@
 import { spawnSync } from 'node:child_process'
 import { cpus, release, totalmem } from 'node:os'
 
-export function environment(): string {
-  const model = cpus()[0]?.model.trim() ?? 'unknown'
-  const memory = Math.round(totalmem() / 1e9)
+export interface Environment {
+  readonly commit: string
+  readonly node: string
+  readonly v8: string
+  readonly kernel: string
+  readonly cores: number
+  readonly processor: string
+  readonly memoryBytes: number
+}
+
+export function environment(): Environment {
+  return {
+    commit: commit(),
+    node: process.versions.node,
+    v8: process.versions.v8,
+    kernel: release(),
+    cores: cpus().length,
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    memoryBytes: totalmem(),
+  }
+}
+
+/** For people, two lines. */
+export function describe(e: Environment): string {
   return (
-    `commit ${commit()} · Node ${process.versions.node} (V8 ${process.versions.v8}) · Linux ${release()}\n` +
-    `${cpus().length} × ${model}, ${memory} GB\n`
+    `commit ${e.commit} · Node ${e.node} (V8 ${e.v8}) · Linux ${e.kernel}\n` +
+    `${e.cores} × ${e.processor}, ${Math.round(e.memoryBytes / 1e9)} GB\n`
   )
 }
 

@@ -23,10 +23,25 @@ export function time(run: (n: number) => number): Timing {
   return { ns: median(trials), spread: Math.max(...trials) / Math.min(...trials) - 1 }
 }
 
-/** One line of a table. */
-export function line(name: string, { ns, spread }: Timing, note = ''): void {
+export interface Line extends Timing {
+  readonly name: string
+}
+
+let lines: Line[] = []
+
+/** One line of a table, printed and kept for `takeLines`. */
+export function line(name: string, timing: Timing, note = ''): void {
+  lines.push({ name, ...timing })
+  const { ns, spread } = timing
   const text = `${name.padEnd(44)} ${ns.toFixed(ns < 100 ? 1 : 0).padStart(8)} ns  ±${(spread * 50).toFixed(0).padStart(2)} %`
   process.stdout.write(note === '' ? `${text}\n` : `${text}  ${note}\n`)
+}
+
+/** The lines since the last call. */
+export function takeLines(): Line[] {
+  const taken = lines
+  lines = []
+  return taken
 }
 
 let kept = 0

@@ -4,7 +4,8 @@ import { table } from '../src/cli/table.ts'
 import { median } from '../src/lab/median.ts'
 import { GOALS, type Goal, type GoalName, verdict } from './goal.ts'
 
-export type System = 'vtepd' | 'kernel'
+/** raw: the veth pair without an overlay, the ceiling. */
+export type System = 'vtepd' | 'kernel' | 'raw'
 
 export class Samples {
   private readonly values = new Map<string, number[]>()
@@ -19,43 +20,62 @@ export class Samples {
   }
 }
 
+/** A line of the table: every sample, and what they come to. */
+export interface Row {
+  readonly goal: Goal
+  readonly vtepd: readonly number[]
+  readonly kernel: readonly number[]
+  readonly raw: readonly number[]
+  /** Median, or ratio of the medians of vtepd and the kernel; NaN when not measured. */
+  readonly figure: number
+  readonly verdict: string
+}
+
 /** TUN has no kernel device of its own: it is compared with the same one as TAP. */
 const REFERENCE: Partial<Record<GoalName, GoalName>> = { tunThere: 'tcpThere', tunBack: 'tcpBack', tunRtt: 'rtt' }
 
-export function wireTable(samples: Samples): string {
+export function wireRows(samples: Samples): Row[] {
+  return (Object.keys(GOALS) as GoalName[]).map((name) => {
+    const goal: Goal = GOALS[name]
+    const vtepd = samples.of(name, 'vtepd')
+    const kernel = goal.ratio ? samples.of(REFERENCE[name] ?? name, 'kernel') : []
+    const raw = goal.ratio ? samples.of(REFERENCE[name] ?? name, 'raw') : []
+    const figure = goal.ratio ? median(vtepd) / median(kernel) : median(vtepd)
+    return { goal, vtepd, kernel, raw, figure, verdict: verdict(goal, figure) }
+  })
+}
+
+export function wireTable(rows: readonly Row[]): string {
   const columns = [
     { title: '' },
     { title: 'unit' },
-    { title: 'vtepd', right: true },
-    { title: '±', right: true },
+    { title: 'raw veth', right: true },
     { title: 'kernel', right: true },
+    { title: '±', right: true },
+    { title: 'vtepd', right: true },
     { title: '±', right: true },
     { title: 'floor', right: true },
     { title: 'aim', right: true },
     { title: 'figure', right: true },
     { title: 'verdict' },
   ]
-  const rows = (Object.keys(GOALS) as GoalName[]).map((name) => row(name, samples))
-  return table(columns, rows, paintFor(process.stdout))
+  return table(columns, rows.map(cells), paintFor(process.stdout))
 }
 
-function row(name: GoalName, samples: Samples): string[] {
-  const goal: Goal = GOALS[name]
-  const ours = samples.of(name, 'vtepd')
-  const kernels = goal.ratio ? samples.of(REFERENCE[name] ?? name, 'kernel') : []
-  const figure = goal.ratio ? median(ours) / median(kernels) : median(ours)
+function cells({ goal, vtepd, kernel, raw, figure, verdict }: Row): string[] {
   const bound = goal.more ? '≥' : '≤'
   return [
     goal.name,
     goal.unit,
-    number(median(ours)),
-    spread(ours),
-    number(median(kernels)),
-    spread(kernels),
+    number(median(raw)),
+    number(median(kernel)),
+    spread(kernel),
+    number(median(vtepd)),
+    spread(vtepd),
     `${bound} ${goal.floor}`,
     `${bound} ${goal.aim}`,
     number(figure),
-    verdict(goal, figure),
+    verdict,
   ]
 }
 

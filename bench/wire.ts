@@ -11,7 +11,7 @@ import { ping } from '../src/lab/ping.ts'
 import { chooseTraffic, type Traffic } from '../src/lab/traffic.ts'
 import type { GoalName } from './goal.ts'
 import { cpuSeconds, residentBytes } from './proc.ts'
-import { Samples, type System, wireTable } from './wire-table.ts'
+import { type Row, Samples, type System, wireRows, wireTable } from './wire-table.ts'
 
 const UNDERLAY = { a: '198.18.0.1', b: '198.18.0.2' } as const
 const TAP = { a: '10.42.0.1', b: '10.42.0.2' } as const
@@ -21,6 +21,8 @@ const KERNEL_PORT = 4790
 const WARMUP = 1
 const PINGS = { count: 500, interval: 10 } as const
 const WARMUP_PINGS = { count: 20, interval: 10 } as const
+/** Rounds that measure the bare veth pair too: a ceiling to know, no figure to divide by. */
+const RAW_ROUNDS = 2
 /** Milliseconds after which the data thread has published its CPU time. */
 const PUBLISHED = 2500
 const GBIT = 1e9
@@ -33,6 +35,12 @@ export interface WireOptions {
   readonly seconds: number
 }
 
+export interface WireReport extends WireOptions {
+  readonly warmup: number
+  readonly tool: string
+  readonly rows: readonly Row[]
+}
+
 interface Rig {
   readonly lab: Lab
   readonly a: Host
@@ -42,11 +50,12 @@ interface Rig {
   readonly samples: Samples
 }
 
-export async function wire({ rounds, seconds }: WireOptions): Promise<void> {
+/** Measures and prints; null when this machine does not allow it. */
+export async function wire({ rounds, seconds }: WireOptions): Promise<WireReport | null> {
   const why = refusal()
   if (why !== null) {
     process.stdout.write(`skipped: ${why}\n`)
-    return
+    return null
   }
   const lab = new Lab()
   try {
@@ -57,7 +66,9 @@ export async function wire({ rounds, seconds }: WireOptions): Promise<void> {
     rig.samples.add('memory', 'vtepd', Math.max(...agents.map((agent) => residentBytes(agent.pid))) / 1e6)
     await Promise.all(agents.map((agent) => agent.stop()))
     await profile(rig, rounds)
-    process.stdout.write(`\n${wireTable(rig.samples)}`)
+    const rows = wireRows(rig.samples)
+    process.stdout.write(`\n${wireTable(rows)}`)
+    return { rounds, seconds, warmup: WARMUP, tool: rig.traffic.name, rows }
   } finally {
     await lab.close()
   }
@@ -104,6 +115,7 @@ function configuration(local: Side, remote: Side): object {
 
 async function round(rig: Rig, agents: readonly LabAgent[], number: number): Promise<void> {
   const systems: System[] = number % 2 === 1 ? ['kernel', 'vtepd'] : ['vtepd', 'kernel']
+  if (number <= RAW_ROUNDS) systems.push('raw')
   process.stderr.write(`round ${number}\n`)
   await inTurn(systems, (system) => tcp(rig, system, 'tcpThere', 1, agents))
   await tunTcp(rig, 'tunThere')
@@ -121,7 +133,7 @@ async function inTurn(systems: readonly System[], measure: (system: System) => P
 }
 
 function addressesOf(system: System): Addresses {
-  return system === 'vtepd' ? TAP : KERNEL
+  return { vtepd: TAP, kernel: KERNEL, raw: UNDERLAY }[system]
 }
 
 // Agents given: their CPU time is a sample too, over the warm-up as well, for which bytes are counted likewise.

@@ -1,6 +1,7 @@
 // vtepd demo: two hosts on this machine, an agent in each, pings and throughput beside the kernel's own VXLAN device.
 // What it makes is gone when it ends, however it ends (lab/lab.ts).
-import { startAgent } from '../lab/agent.ts'
+import type { Status } from '../control/api.ts'
+import { type LabAgent, startAgent } from '../lab/agent.ts'
 import { isInstalled } from '../lab/command.ts'
 import { addKernelVxlan } from '../lab/kernel-vxlan.ts'
 import { type Host, Lab } from '../lab/lab.ts'
@@ -73,7 +74,7 @@ async function show(lab: Lab): Promise<void> {
     { host: b, addresses: [`${UNDERLAY.b}/30`] },
   ])
   say('an agent on each')
-  await Promise.all([startAgent(a, configuration('a', 'b')), startAgent(b, configuration('b', 'a'))])
+  const agents = await Promise.all([startAgent(a, configuration('a', 'b')), startAgent(b, configuration('b', 'a'))])
   say("the kernel's own VXLAN device beside them")
   const lacking = (await kernelDevice(a, 'a', 'b')) ?? (await kernelDevice(b, 'b', 'a'))
   if (lacking !== null) say(`  not on this kernel (${lacking}): vtepd alone is measured`)
@@ -83,6 +84,7 @@ async function show(lab: Lab): Promise<void> {
   const ours = await measure('vtepd', a, b, OURS, traffic)
   const kernels = lacking === null ? await measure('kernel VXLAN', a, b, KERNELS, traffic) : null
   print(`\n${results(ours, kernels)}`)
+  for (const agent of agents) print(await dropped(agent))
 }
 
 // The two hosts as boxes, what joins them in between.
@@ -160,6 +162,14 @@ function results(ours: Figures, kernels: Figures | null): string {
     row('RTT, median', 'ms', 'rtt', (ms) => ms.toFixed(3)),
   ]
   return table(columns, rows, paintFor(process.stdout))
+}
+
+// A sender that goes flat out is dropped somewhere; what the agents themselves dropped, they say.
+async function dropped(agent: LabAgent): Promise<string> {
+  const { drops } = await agent.get<Status>('/v1/status')
+  const reasons = Object.entries(drops).filter(([, count]) => count > 0)
+  const list = reasons.map(([reason, count]) => `${reason} ${count}`).join(', ')
+  return `dropped by the agent on ${agent.host.name}: ${list || 'nothing'}`
 }
 
 /** Gbit/s with three digits that count, down to a megabit. */

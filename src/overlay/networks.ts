@@ -72,7 +72,8 @@ export class Networks {
   remove(id: number): void {
     const network = this.byId[id]
     if (!network) return
-    this.byNumber.delete(network.vni)
+    // Another network may have taken the VNI over.
+    if (this.byNumber.get(network.vni) === network) this.byNumber.delete(network.vni)
     this.byId[id] = undefined
   }
 

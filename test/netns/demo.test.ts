@@ -56,6 +56,8 @@ describeRoot('vtepd demo', () => {
       }
       const rtt = /^RTT, median +ms +([\d.]+)/m.exec(demo.stdout)
       expect(Number(rtt?.[1])).toBeGreaterThan(0)
+      for (const host of ['a', 'b'])
+        expect(demo.stdout).toMatch(new RegExp(`^dropped by the agent on ${host}: \\S`, 'm'))
       await demo.expectNothingLeft()
     },
     PATIENCE,

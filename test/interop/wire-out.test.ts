@@ -1,0 +1,144 @@
+// What goes out, read by tshark: an independent reader of RFC 7348.
+//
+//   a vtepd vt42 10.42.0.1/24, VNI 42 ──── b: tshark on its eth0, and a peer that hears nothing
+import { afterEach, expect, it } from 'vitest'
+import { startAgent } from '../../src/lab/agent.ts'
+import { type Host, Lab } from '../../src/lab/lab.ts'
+import { configuration, type Keys, until } from '../support/overlay.ts'
+import { describeRoot } from '../support/root.ts'
+
+/** One line a datagram. */
+const FIELDS = ['ip.flags.df', 'ip.dsfield', 'udp.srcport', 'udp.checksum.status', 'vxlan.flags', 'vxlan.vni']
+const INNER = ['eth.src', 'frame.len', 'udp.dstport']
+
+let lab: Lab | null = null
+
+afterEach(async () => {
+  await lab?.close()
+  lab = null
+})
+
+interface Seen {
+  readonly fields: string[]
+}
+
+async function hosts(): Promise<[Host, Host]> {
+  lab = new Lab()
+  const a = await lab.host('a')
+  const b = await lab.host('b')
+  await lab.connect([
+    { host: a, addresses: ['198.18.0.1/24'] },
+    { host: b, addresses: ['198.18.0.2/24'] },
+  ])
+  // As on a wire: datagrams one by one, checksums finished.
+  await a.run(['ethtool', '-K', 'eth0', 'tx', 'off'])
+  return [a, b]
+}
+
+/** Runs `traffic` and answers what tshark saw of it on b; ends after `count` datagrams. */
+async function watch(b: Host, count: number, traffic: () => Promise<void>): Promise<Seen[]> {
+  const fields = [...FIELDS, ...INNER].flatMap((f) => ['-e', f])
+  const only = ['-f', 'udp dst port 4789']
+  const options = ['-n', '-l', '-o', 'udp.check_checksum:TRUE', '-T', 'fields', '-E', 'occurrence=a']
+  const reader = b.spawn(['tshark', '-i', 'eth0', '-c', String(count), ...only, ...options, ...fields])
+  let out = ''
+  let said = ''
+  reader.stdout!.on('data', (text) => {
+    out += text
+  })
+  reader.stderr!.on('data', (text) => {
+    said += text
+  })
+  await until(
+    'tshark',
+    () => said,
+    (text) => text.includes('Capturing on'),
+    20_000,
+  )
+  await traffic()
+  const lines = (): string[] => out.split('\n').filter(Boolean)
+  const all = await until('datagrams', lines, (l) => l.length >= count, 20_000)
+  return all.map((line) => ({ fields: line.split('\t') }))
+}
+
+/** Sends one datagram from a's overlay address to each port of a host that is not there but has a MAC. */
+async function sendTo(a: Host, ports: number[], tos = 0): Promise<void> {
+  const script = `
+    import socket, sys
+    for port in sys.argv[2:]:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, int(sys.argv[1]))
+        s.bind(('10.42.0.1', 4000))
+        s.sendto(b'x' * 100, ('10.42.0.2', int(port)))
+        s.close()`.replace(/^ {4}/gm, '')
+  await a.run(['/usr/bin/python3', '-c', script, String(tos), ...ports.map(String)])
+}
+
+async function agentOn(a: Host, network: Keys = {}): Promise<void> {
+  await startAgent(
+    a,
+    configuration({
+      underlay: '198.18.0.1',
+      networks: { blue: { vni: 0xabcdef, interface: 'vt42', address: '10.42.0.1/24', ...network } },
+      peers: { b: '198.18.0.2' },
+    }),
+  )
+  await a.ip('neigh', 'replace', '10.42.0.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'vt42')
+}
+
+/** The first of a field's occurrences is the outer one. */
+function outer({ fields }: Seen, name: string): string {
+  return fields[[...FIELDS, ...INNER].indexOf(name)]!.split(',')[0]!
+}
+
+describeRoot('what goes out', () => {
+  it('is VXLAN as RFC 7348 has it (VX1, VX4, VX5, VX8, VX9, VX15), a port for each flow (VX11, VX12)', async () => {
+    const [a, b] = await hosts()
+    await agentOn(a)
+    const ports = Array.from({ length: 40 }, (_, k) => 5000 + k)
+    const seen = await watch(b, 80, async () => {
+      await sendTo(a, ports)
+      await sendTo(a, ports)
+    })
+    const flows = new Map<string, Set<string>>()
+    for (const one of seen) {
+      expect(outer(one, 'ip.flags.df')).toMatch(/1|True/)
+      expect(outer(one, 'udp.dstport')).toBe('4789')
+      expect(outer(one, 'udp.checksum.status')).toBe('1')
+      expect(Number(outer(one, 'vxlan.flags'))).toBe(0x0800)
+      expect(Number(outer(one, 'vxlan.vni'))).toBe(0xabcdef)
+      const source = Number(outer(one, 'udp.srcport'))
+      expect(source).toBeGreaterThanOrEqual(49152)
+      const inner = one.fields.at(-1)!.split(',')[1]!
+      flows.set(inner, (flows.get(inner) ?? new Set()).add(String(source)))
+    }
+    expect(flows.size).toBe(40)
+    for (const sources of flows.values()) expect(sources.size).toBe(1)
+    const distinct = new Set([...flows.values()].map((s) => [...s][0]))
+    expect(distinct.size).toBeGreaterThan(10)
+  })
+
+  it('carries the DSCP that is asked for and the inner ECN (EC1), or neither (EC2)', async () => {
+    for (const [network, tos, want] of [
+      [{}, 0xba, '0x02'],
+      [{ dscp: 'inherit' }, 0xba, '0xba'],
+      [{ dscp: 46, ecn: 'off' }, 0x03, '0xb8'],
+    ] as const) {
+      const [a, b] = await hosts()
+      await agentOn(a, network)
+      const seen = await watch(b, 3, () => sendTo(a, [5000, 5001, 5002], tos))
+      for (const one of seen) expect(outer(one, 'ip.dsfield')).toBe(want)
+      await lab?.close()
+    }
+  })
+
+  it('comes from the one port when that is asked for, without checksum when that is', async () => {
+    const [a, b] = await hosts()
+    await agentOn(a, { sourcePort: 'fixed', udpChecksum: 'off' })
+    const seen = await watch(b, 2, () => sendTo(a, [5000, 5001]))
+    for (const one of seen) {
+      expect(outer(one, 'udp.srcport')).toBe('4789')
+      expect(outer(one, 'udp.checksum.status')).not.toBe('0')
+    }
+  })
+}, ['tshark'])
