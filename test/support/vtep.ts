@@ -8,7 +8,6 @@ import { Inbound } from '../../src/datapath/inbound.ts'
 import type { Far, News, Settings } from '../../src/datapath/mailbox.ts'
 import { Outbound } from '../../src/datapath/outbound.ts'
 import { type Native, Tables } from '../../src/datapath/tables.ts'
-import * as drop from '../../src/drop.ts'
 import { mapped16, pack, unpack } from '../../src/host/sockaddr.ts'
 import { FULL, type Link } from '../../src/link.ts'
 import { PEERS } from '../../src/overlay/networks.ts'
@@ -16,7 +15,6 @@ import { hex } from './bytes.ts'
 
 export const PORT = 4789
 export const SEED = 0x5eed1234
-const SLOT = 2048
 
 /** What one slot held when it was sent. */
 export interface Sent {
@@ -138,4 +136,169 @@ export interface Frame {
   l3?: number
   sum?: number
   kind?: number
+}
+
+/** Notes what the tables ask of it; the kernel's path MTUs are the test's. */
+export class FakeNative implements Native {
+  readonly endpoints = new Map<number, { address: string; port: number; pool: number }>()
+  readonly mtus = new Map<string, number>()
+  readonly calls: string[] = []
+
+  setDevice(id: number, fd: number): void {
+    this.calls.push(`setDevice ${id} ${fd}`)
+  }
+  clearDevice(id: number): void {
+    this.calls.push(`clearDevice ${id}`)
+  }
+  setSocket(id: number, fd: number): void {
+    this.calls.push(`setSocket ${id} ${fd}`)
+  }
+  clearSocket(id: number): void {
+    this.calls.push(`clearSocket ${id}`)
+  }
+  setPool(id: number, fds: readonly number[]): void {
+    this.calls.push(`setPool ${id} ${fds}`)
+  }
+  clearPool(id: number): void {
+    this.calls.push(`clearPool ${id}`)
+  }
+  setEndpoint(id: number, address: Uint8Array, _local: Uint8Array, pool: number): void {
+    this.endpoints.set(id, { ...unpack(address)!, pool })
+  }
+  clearEndpoint(id: number): void {
+    this.endpoints.delete(id)
+  }
+  pathMtu(address: Uint8Array): number {
+    return this.mtus.get(unpack(address)!.address) ?? -101
+  }
+}
+
+export interface VtepOptions {
+  /** Slots of the walks' own batches; multiples of 8. */
+  datagrams?: number
+  frames?: number
+  seed?: number
+}
+
+export class Vtep {
+  readonly native = new FakeNative()
+  readonly counters = new Counters()
+  readonly news: News[] = []
+  readonly device = new Keeper()
+  readonly udp = new Keeper()
+  readonly captured: Uint8Array[] = []
+  readonly tables: Tables
+  readonly answers: Answers
+  readonly outbound: Outbound
+  readonly inbound: Inbound
+  private readonly slabOut = new Uint8Array(1024 * 1024)
+  private readonly slabIn = new Uint8Array(1024 * 1024)
+
+  constructor(o: VtepOptions = {}) {
+    const { counters } = this
+    const seed = o.seed ?? SEED
+    this.tables = new Tables(this.native, counters, seed, (n) => this.news.push(n))
+    this.tables.ports[0] = PORT
+    this.answers = new Answers(this.device, seed)
+    const capture = new Capture((_network, frame) => this.captured.push(frame))
+    const { networks, vteps, ports } = this.tables
+    this.outbound = new Outbound({
+      ...{ networks, vteps, counters, capture, seed, answers: this.answers },
+      datagrams: new Batch(o.datagrams ?? 64, this.slabOut),
+      learnMtu: (vtep) => this.tables.learnMtu(vtep),
+    })
+    this.inbound = new Inbound({
+      ...{ networks, vteps, counters, capture, ports },
+      frames: new Batch(o.frames ?? 64, this.slabIn),
+      addStranger: (n, a, b, c, d) => this.tables.addStranger(n, a, b, c, d),
+      ownMac: (n, vtep) => this.tables.ownMac(n, vtep),
+    })
+  }
+
+  /** A network with its peers; their VTEP ids. */
+  network(id: number, vni: number, peers: readonly Far[], settings: Partial<Settings> = {}, layer2 = true): number[] {
+    const all = { ...SETTINGS, ...settings }
+    this.tables.handle({ kind: 'add-network', id, vni, layer2, port: PORT, settings: all })
+    return this.tables.handle({ kind: 'set-peers', id, peers, statics: [] }) as number[]
+  }
+
+  /** Carries frames that devices handed over; answers what went to the sockets. */
+  out(...frames: (Uint8Array | Frame)[]): Sent[] {
+    this.fill(frames)
+    while (this.outbound.step()) {
+      if (!this.outbound.send(this.udp)) while (!this.outbound.resume(this.udp));
+    }
+    this.answers.flush()
+    return this.udp.take()
+  }
+
+  /** Carries datagrams that sockets received; answers what went to the devices. */
+  in(...datagrams: Wire[]): Sent[] {
+    const b = new Batch(roundUp(datagrams.length), this.slabIn)
+    let at = HEADROOM
+    for (const [i, d] of datagrams.entries()) {
+      at = lay(this.slabIn, at, d.bytes)
+      b.off[i] = at - d.bytes.length
+      b.len[i] = d.bytes.length
+      b.link[i] = d.socket ?? 0
+      b.segment[i] = d.segment ?? 0
+      b.tos[i] = d.tos ?? 0
+      b.addr.set(pack(d.from, 50_000 + i), i * ADDR_LEN)
+      b.count = i + 1
+    }
+    this.inbound.begin(b, this.tables.tick)
+    while (this.inbound.step()) this.inbound.send(this.device)
+    return this.device.take()
+  }
+
+  /** Drops that are not zero. */
+  drops(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.counters.drops()).filter(([, n]) => n !== 0))
+  }
+
+  /** Both sides of the law: in + copies, and out + dropped. Equal when nothing was lost without a trace. */
+  law(): [number, number] {
+    const sum = (column: number): number =>
+      this.tables.networks.all().reduce((n, { id }) => n + this.counters.network(id, column), 0)
+    const dropped = Object.values(this.counters.drops()).reduce((n, d) => n + d, 0)
+    return [sum(IN_PACKETS) + sum(COPIES) + this.counters.datagrams, sum(TX_PACKETS) + sum(RX_PACKETS) + dropped]
+  }
+
+  private fill(frames: (Uint8Array | Frame)[]): void {
+    const b = new Batch(roundUp(frames.length), this.slabOut)
+    let at = 0
+    for (const [i, given] of frames.entries()) {
+      const f = given instanceof Uint8Array ? { bytes: given } : given
+      at = lay(this.slabOut, at + HEADROOM, f.bytes)
+      b.off[i] = at - f.bytes.length
+      b.len[i] = f.bytes.length
+      b.link[i] = f.link ?? 0
+      b.segment[i] = f.segment ?? 0
+      b.header[i] = f.header ?? 0
+      b.l3[i] = f.l3 ?? l3Of(f.bytes)
+      b.sum[i] = f.sum ?? 0
+      b.kind[i] = f.kind ?? 0
+      b.count = i + 1
+    }
+    this.answers.begin(this.tables.now)
+    this.outbound.begin(b)
+  }
+}
+
+// Between neighbours that no walk may read; the end of what was laid.
+function lay(slab: Uint8Array, at: number, bytes: Uint8Array): number {
+  if (at + bytes.length + HEADROOM > slab.length) throw new Error('too much for one crossing')
+  slab.fill(0xa5, Math.max(0, at - HEADROOM), at + bytes.length + HEADROOM)
+  slab.set(bytes, at)
+  return at + bytes.length
+}
+
+// What native tells of an Ethernet frame: where its IP header begins, 0 when there is none.
+function l3Of(bytes: Uint8Array): number {
+  const type = bytes.length > 14 ? (bytes[12]! << 8) | bytes[13]! : 0
+  return type === 0x0800 || type === 0x86dd ? 14 : 0
+}
+
+function roundUp(n: number): number {
+  return Math.max(8, (n + 7) & ~7)
 }

@@ -1,0 +1,24 @@
+// `vtepd config check` and `vtepd config schema`: what a configuration says before an agent runs it.
+import { jsonSchema } from '../control/config.js';
+import { readConfig } from './config-source.js';
+import { DONE } from './exit.js';
+import { print, printJson } from './output.js';
+/** All faults on stderr and exit code 2, or one line and 0. */
+export async function check(flags) {
+    const config = await readConfig(flags.text('file') ?? flags.text('config'));
+    const networks = config.networks.map((n) => n.name);
+    const peers = config.peers.map((p) => p.name);
+    if (flags.on('json'))
+        printJson({ schema: 1, node: config.node, networks, peers });
+    else
+        print(`good: node ${config.node}, ${amount(networks.length, 'network')}, ${amount(peers.length, 'peer')}`);
+    return DONE;
+}
+export async function schema() {
+    print(JSON.stringify(jsonSchema(), null, 2));
+    return DONE;
+}
+function amount(n, what) {
+    return `${n} ${what}${n === 1 ? '' : 's'}`;
+}
+//# sourceMappingURL=config.js.map

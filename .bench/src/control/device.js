@@ -1,0 +1,231 @@
+// One network's device on the host: made, configured, watched, repaired. What the configuration names is put back when
+// somebody changes it; what it does not name is followed. Cold.
+import { closeSync } from 'node:fs';
+import * as netdev from '../host/netdev.js';
+import { codeOf, Refusal, refusalFrom } from './refusal.js';
+/** What a frame costs in front of it on the wire, bytes: Ethernet 14 + VXLAN 8 + UDP 8 + IPv4 20 or IPv6 40. */
+export const OVERHEAD_IPV4 = 50;
+export const OVERHEAD_IPV6 = 70;
+/** Bytes of UDP payload in one UDP_SEGMENT message over IPv4. */
+const MESSAGE_MAX = 65507;
+/** VXLAN and Ethernet headers in each datagram. */
+const DATAGRAM_HEADERS = 22;
+/** What TCP takes off gso_max_size for its headers (linux MAX_TCP_HEADER, at most). */
+const TCP_HEADER_ROOM = 320;
+/** Segments in one message before Linux 6.9. */
+const SEGMENTS_MAX = 63;
+const DEVICE_MTU_MAX = 65521;
+export class NetworkDevice {
+    config;
+    state;
+    netns;
+    tso;
+    uso;
+    up = false;
+    defaultMac;
+    undesired = new Map();
+    constructor(config, defaultMac, d, mtu) {
+        this.config = config;
+        this.netns = netnsOf(config);
+        this.defaultMac = defaultMac;
+        this.tso = d.tso;
+        this.uso = d.uso;
+        this.state = { fd: d.fd, tcp: d.tcp, udp: d.udp, mtu, mac: d.mac ?? config.mac ?? defaultMac };
+    }
+    /** Makes the device, still down. `defaultMac` and `defaultMtu` hold where the configuration names none. */
+    static open(c, offloads, defaultMac, defaultMtu) {
+        const where = `networks.${c.name}: device ${c.interface}`;
+        const mtu = c.mtu ?? defaultMtu;
+        if (mtu < 68)
+            throw new Refusal(`networks.${c.name}.mtu: the underlay leaves only ${mtu} bytes; raise its MTU`, 2);
+        let fd = -1;
+        try {
+            const d = netdev.openDevice({
+                name: c.interface,
+                kind: c.device,
+                netns: netnsOf(c),
+                mac: c.device === 'tap' ? (c.mac ?? defaultMac) : null,
+                mtu,
+                tso: offloads.tso,
+                uso: offloads.uso,
+                gsoMaxSize: gsoMaxSize(mtu),
+            });
+            fd = d.fd;
+            const device = new NetworkDevice(c, defaultMac, d, mtu);
+            device.configure();
+            return device;
+        }
+        catch (error) {
+            if (fd >= 0)
+                closeSync(fd);
+            throw openRefusal(error, c, where);
+        }
+    }
+    /** Brings the device up; frames begin to come. */
+    start() {
+        netdev.setUp(this.config.interface, this.netns);
+        this.up = true;
+        this.addRoutes();
+    }
+    /** New addresses, MTU or MAC of a reload. `next` differs only in what changes live. */
+    change(next, defaultMtu) {
+        const name = next.interface;
+        for (const a of this.config.addresses) {
+            if (!next.addresses.includes(a))
+                ignore(['EADDRNOTAVAIL'], () => netdev.delAddress(name, a, this.netns));
+        }
+        if (next.mtu !== null && next.mtu !== this.state.mtu)
+            this.setMtu(next.mtu);
+        if (next.mtu === null && this.config.mtu !== null)
+            this.setMtu(defaultMtu);
+        const mac = next.mac ?? this.defaultMac;
+        if (mac !== this.state.mac)
+            this.setMac(mac);
+        Object.assign(this, { config: next });
+        this.configure();
+    }
+    /** Prefixes that are routed into the device. Those that fell away are removed. */
+    setRoutes(prefixes) {
+        for (const old of this.routes) {
+            if (!prefixes.includes(old)) {
+                ignore(['ESRCH', 'ENOENT', 'ENODEV'], () => netdev.delRoute(old, this.config.interface, this.netns));
+            }
+        }
+        this.routes = prefixes;
+        if (this.up)
+            this.addRoutes();
+    }
+    routes = [];
+    /**
+     * Compares the device with what it should be, puts back what the configuration names, follows the rest. Answers what it
+     * did, for the log. `state.mtu` and `state.mac` may have changed.
+     */
+    check(now) {
+        const link = netdev.link(this.config.interface, this.netns);
+        if (!link)
+            return [];
+        const did = [];
+        if (link.mtu !== this.state.mtu)
+            did.push(...this.checkMtu(link.mtu));
+        if (this.config.device === 'tap' && link.mac && link.mac !== this.state.mac)
+            did.push(...this.checkMac(link.mac));
+        for (const a of this.config.addresses) {
+            if (!link.addresses.includes(a))
+                did.push(...this.repair(`address ${a}`, now, a, 'missing', () => this.addAddress(a)));
+        }
+        if (link.up && !this.up)
+            did.push('is up again');
+        if (!link.up && this.up)
+            did.push('was set down: left so, nothing passes');
+        this.up = link.up;
+        this.note('state', now, 'up', link.up ? 'up' : 'down');
+        if (link.up)
+            this.addRoutes();
+        return did;
+    }
+    /** What is not as it should be, and could not be put back. */
+    faults() {
+        return [...this.undesired.values()];
+    }
+    /** The device is gone; made again in place. The caller tells native. Throws when it cannot be made. */
+    reopen(offloads) {
+        const next = NetworkDevice.open(this.config, offloads, this.defaultMac, this.state.mtu);
+        closeSync(this.state.fd);
+        Object.assign(this.state, next.state);
+        this.tso = next.tso;
+        this.uso = next.uso;
+    }
+    close() {
+        closeSync(this.state.fd);
+    }
+    configure() {
+        if (this.config.device === 'tun')
+            netdev.setAddrGenModeNone(this.config.interface, this.netns);
+        for (const a of this.config.addresses)
+            this.addAddress(a);
+    }
+    addAddress(a) {
+        ignore(['EEXIST'], () => netdev.addAddress(this.config.interface, a, this.netns));
+    }
+    addRoutes() {
+        for (const prefix of this.routes) {
+            ignore(['EEXIST', 'ENETDOWN'], () => netdev.addRoute(prefix, this.config.interface, this.netns));
+        }
+    }
+    setMtu(mtu) {
+        netdev.setMtu(this.config.interface, mtu, this.netns);
+        ignore(['EINVAL', 'EOPNOTSUPP'], () => netdev.setGsoMaxSize(this.config.interface, gsoMaxSize(mtu), this.netns));
+        this.state.mtu = mtu;
+    }
+    setMac(mac) {
+        if (this.config.device === 'tap')
+            netdev.setMac(this.config.interface, mac, this.netns);
+        this.state.mac = mac;
+    }
+    checkMtu(have) {
+        if (this.config.mtu === null) {
+            this.state.mtu = have;
+            return [`MTU is ${have} now: followed`];
+        }
+        this.setMtu(this.config.mtu);
+        return [`MTU was changed to ${have}: set back to ${this.config.mtu}`];
+    }
+    checkMac(have) {
+        if (this.config.mac === null) {
+            this.state.mac = have;
+            return [`MAC is ${have} now: followed`];
+        }
+        this.setMac(this.config.mac);
+        return [`MAC was changed to ${have}: set back to ${this.config.mac}`];
+    }
+    repair(what, now, want, have, mend) {
+        try {
+            mend();
+            this.undesired.delete(what);
+            return [`${what} was missing: put back`];
+        }
+        catch (error) {
+            this.note(what, now, want, have);
+            return [`${what} is missing and could not be put back: ${error instanceof Error ? error.message : error}`];
+        }
+    }
+    note(what, now, want, have) {
+        if (want === have)
+            this.undesired.delete(what);
+        else if (!this.undesired.has(what)) {
+            this.undesired.set(what, { what, where: this.config.interface, want, have, since: Math.floor(now / 1000) });
+        }
+    }
+}
+/** The default MTU of a device: what the underlay leaves. */
+export function defaultMtu(underlayMtu, overhead) {
+    return Math.min(underlayMtu - overhead, DEVICE_MTU_MAX);
+}
+// As many whole segments as one UDP_SEGMENT message carries: a super-packet then leaves in one piece (docs/performance.md).
+function gsoMaxSize(mtu) {
+    const segments = Math.max(1, Math.min(Math.floor(MESSAGE_MAX / (mtu + DATAGRAM_HEADERS)), SEGMENTS_MAX));
+    return Math.min(65536, Math.max(segments * (mtu - 52) + TCP_HEADER_ROOM, mtu + DATAGRAM_HEADERS));
+}
+function netnsOf(c) {
+    return c.netns === null ? null : netdev.netnsPath(c.netns);
+}
+function openRefusal(error, c, where) {
+    if (error instanceof Refusal)
+        return error;
+    const code = codeOf(error);
+    const text = error instanceof Error ? error.message : String(error);
+    if (code === 'EBUSY' || code === 'EEXIST') {
+        return new Refusal(`${where}: busy (${text}); choose another \`interface\`, or see \`ip -d link show ${c.interface}\``, 1, error);
+    }
+    return refusalFrom(error, where, 'see docs/troubleshooting.md');
+}
+function ignore(codes, call) {
+    try {
+        call();
+    }
+    catch (error) {
+        if (!codes.includes(codeOf(error) ?? ''))
+            throw error;
+    }
+}
+//# sourceMappingURL=device.js.map

@@ -1,0 +1,126 @@
+// Prometheus text from the same Status that `vtepd status` shows, so the two agree. Labels are network, vni, peer and reason
+// only: what a peer chooses (a MAC, say) never becomes a label.
+import { Counter, Gauge, Registry } from 'prom-client';
+const NETWORK = ['network', 'vni'];
+const PEER = ['peer'];
+const ROWS = [
+    {
+        kind: 'gauge',
+        name: 'vtepd_build_info',
+        help: 'Always 1; the labels say which version runs and under which node name.',
+        labels: ['version', 'node'],
+        samples: ({ version, node }) => [[1, { version, node }]],
+    },
+    {
+        kind: 'gauge',
+        name: 'vtepd_ready',
+        help: '1 when every device is up and the peers are programmed.',
+        samples: ({ ready }) => [[ready ? 1 : 0]],
+    },
+    {
+        kind: 'gauge',
+        name: 'vtepd_uptime_seconds',
+        help: 'Seconds since the agent started.',
+        samples: ({ uptimeSeconds }) => [[uptimeSeconds]],
+    },
+    perNetwork('counter', 'vtepd_received_bytes_total', 'Bytes of inner frames from the underlay.', (n) => n.rxBytes),
+    perNetwork('counter', 'vtepd_sent_bytes_total', 'Bytes of inner frames to the underlay.', (n) => n.txBytes),
+    perNetwork('counter', 'vtepd_received_packets_total', 'Wire packets from the underlay.', (n) => n.rxPackets),
+    perNetwork('counter', 'vtepd_sent_packets_total', 'Wire packets to the underlay.', (n) => n.txPackets),
+    perNetwork('counter', 'vtepd_flooded_packets_total', 'Broadcast, unknown and multicast packets that were replicated to peers.', (n) => n.floodedPackets),
+    {
+        kind: 'counter',
+        name: 'vtepd_dropped_packets_total',
+        help: 'Wire packets that did not arrive, by reason.',
+        labels: ['reason'],
+        samples: ({ drops }) => Object.entries(drops).map(([reason, count]) => [count, { reason }]),
+    },
+    perNetwork('gauge', 'vtepd_fdb_entries', 'Stations in the forwarding table.', (n) => n.fdbEntries),
+    perNetwork('gauge', 'vtepd_network_mtu_bytes', "MTU of the network's device.", (n) => n.mtu),
+    perPeer('counter', 'vtepd_peer_received_bytes_total', 'Bytes of inner frames from the peer.', (p) => p.rxBytes),
+    perPeer('counter', 'vtepd_peer_sent_bytes_total', 'Bytes of inner frames to the peer.', (p) => p.txBytes),
+    perPeer('gauge', 'vtepd_peer_mtu_bytes', "The underlay's path MTU towards the peer.", (p) => p.mtu),
+    perPeer('gauge', 'vtepd_peer_last_handshake_timestamp_seconds', 'When the last handshake with the peer was, in seconds since the epoch.', (p, now) => (p.lastHandshakeSeconds === null ? null : now - p.lastHandshakeSeconds)),
+    offload('tso', 'TCP segmentation offload on the devices'),
+    offload('uso', 'UDP segmentation offload on the devices'),
+    offload('udpGso', 'UDP_SEGMENT on the underlay'),
+    offload('udpGro', 'UDP_GRO on the underlay'),
+    {
+        kind: 'gauge',
+        name: 'vtepd_undesired',
+        help: 'Things on the host that are not as the configuration wants them; `vtepd status` names them.',
+        samples: ({ undesired }) => [[undesired.length]],
+    },
+];
+/** One registry over one source; the text is of one moment. */
+export class Metrics {
+    registry = new Registry();
+    source;
+    status;
+    now = 0;
+    constructor(source) {
+        this.source = source;
+        this.status = source.status();
+        for (const row of ROWS)
+            this.add(row);
+    }
+    /** Prometheus text, version 0.0.4. */
+    async text() {
+        this.status = this.source.status();
+        this.now = this.source.epochSeconds();
+        return this.registry.metrics();
+    }
+    add({ kind, name, help, labels, samples }) {
+        const metrics = this;
+        const common = { name, help, labelNames: labels ?? [], registers: [this.registry] };
+        if (kind === 'gauge') {
+            new Gauge({
+                ...common,
+                collect() {
+                    this.reset();
+                    for (const [value, of] of samples(metrics.status, metrics.now))
+                        this.set(of ?? {}, value);
+                },
+            });
+            return;
+        }
+        new Counter({
+            ...common,
+            collect() {
+                this.reset();
+                for (const [value, of] of samples(metrics.status, metrics.now))
+                    this.inc(of ?? {}, value);
+            },
+        });
+    }
+}
+function perNetwork(kind, name, help, read) {
+    return {
+        kind,
+        name,
+        help,
+        labels: NETWORK,
+        samples: ({ networks }) => networks.map((n) => [read(n), { network: n.name, vni: String(n.vni) }]),
+    };
+}
+function perPeer(kind, name, help, read) {
+    return {
+        kind,
+        name,
+        help,
+        labels: PEER,
+        samples: ({ peers }, now) => peers.flatMap((p) => {
+            const value = read(p, now);
+            return value === null ? [] : [[value, { peer: p.name }]];
+        }),
+    };
+}
+function offload(key, what) {
+    return {
+        kind: 'gauge',
+        name: `vtepd_offload_${key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
+        help: `1 when ${what} is in use.`,
+        samples: ({ offloads }) => [[offloads[key] === 'on' ? 1 : 0]],
+    };
+}
+//# sourceMappingURL=metrics.js.map

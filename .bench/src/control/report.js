@@ -1,0 +1,80 @@
+// What the agent says of itself: running networks and counters as the JSON of `status` and `fdb`. Cold.
+import { FDB_ENTRIES, FLOODED, RX_BYTES, RX_PACKETS, STAT_GSO_BROKE, STAT_TRAINS_BROKE, TX_BYTES, TX_PACKETS, VTEP_MTU, VTEP_RX_BYTES, VTEP_TX_BYTES, } from '../counters.js';
+import { addressText } from './cidr.js';
+export function networkStatus(r, counters) {
+    const { state } = r.device;
+    const count = (column) => counters.network(r.id, column);
+    return {
+        name: r.config.name,
+        vni: r.config.vni,
+        device: r.config.device,
+        interface: r.config.interface,
+        mac: state.mac,
+        mtu: state.mtu,
+        security: 'plain',
+        address: [...r.config.addresses],
+        ports: 0,
+        fdbEntries: count(FDB_ENTRIES),
+        rxPackets: count(RX_PACKETS),
+        rxBytes: count(RX_BYTES),
+        txPackets: count(TX_PACKETS),
+        txBytes: count(TX_BYTES),
+        floodedPackets: count(FLOODED),
+    };
+}
+export function peerStatus(p, overlay, counters) {
+    const placed = [...overlay.running.values()].flatMap((r) => r.placed.filter((x) => x.peer.name === p.name && x.vtep >= 0));
+    const sum = (column) => placed.reduce((n, x) => n + counters.vtep(x.vtep, column), 0);
+    const mtus = placed.map((x) => counters.vtep(x.vtep, VTEP_MTU)).filter((m) => m > 0);
+    const first = placed[0];
+    return {
+        name: p.name,
+        endpoint: first ? endpointText(first.address, first.port) : null,
+        security: 'plain',
+        publicKey: null,
+        networks: p.networks.map((n) => n.network),
+        mtu: mtus.length > 0 ? Math.min(...mtus) : null,
+        lastHandshakeSeconds: null,
+        rxBytes: sum(VTEP_RX_BYTES),
+        txBytes: sum(VTEP_TX_BYTES),
+        state: 'static',
+    };
+}
+export function fdbEntry(r, row) {
+    const placed = r.placed.find((p) => p.vtep === row.vtep);
+    return {
+        network: r.config.name,
+        vni: r.config.vni,
+        mac: Buffer.from(row.mac)
+            .toString('hex')
+            .replace(/..(?=.)/g, '$&:'),
+        vtep: placed?.address ?? wordsText(row.words),
+        peer: placed?.peer.name ?? null,
+        port: null,
+        origin: row.isStatic ? 'static' : 'learned',
+        ageSeconds: Math.floor(row.ageMs / 1000),
+    };
+}
+/** tso, uso, udpGso, udpGro: 'on', or 'off: why'. A device's refusal counts for all: the slowest says what to expect. */
+export function offloads(config, overlay, counters) {
+    const devices = [...overlay.running.values()].map((r) => r.device);
+    const worst = (of, fallback) => devices.map(of).find((s) => s !== 'on') ?? fallback;
+    const broke = counters.stats[STAT_TRAINS_BROKE] === 1 ? 'off: the kernel refused a train; single frames since' : null;
+    const gso = counters.stats[STAT_GSO_BROKE] === 1 ? 'off: the kernel refused UDP_SEGMENT; single datagrams since' : null;
+    return {
+        tso: broke ?? worst((d) => d.tso, config.offloads.tso === 'off' ? 'off' : 'on'),
+        uso: broke ?? worst((d) => d.uso, config.offloads.uso === 'off' ? 'off' : 'on'),
+        udpGso: gso ?? overlay.sockets.udpGso,
+        udpGro: overlay.sockets.udpGro,
+    };
+}
+/** Canonical text of four big-endian words, IPv4 mapped. */
+export function wordsText(words) {
+    const value = words.reduce((n, w) => (n << 32n) | BigInt(w >>> 0), 0n);
+    const v6 = value >> 32n !== 0xffffn;
+    return addressText({ v6, value: v6 ? value : value & 0xffffffffn, length: v6 ? 128 : 32 });
+}
+function endpointText(address, port) {
+    return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+//# sourceMappingURL=report.js.map

@@ -1,0 +1,240 @@
+// The agent's doors: HTTP/1.1 over the Unix socket RUNTIME/vtepd.sock, and the optional TCP listener for metrics. A name is
+// taken only from a dead agent: the socket is made under a name of its own, with its mode, and then linked into place, so
+// nobody ever sees it half open, and of two agents that start together one wins.
+import { randomBytes } from 'node:crypto';
+import { chmod, link, lstat, mkdir, rename, unlink } from 'node:fs/promises';
+import { createServer, request } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { errorAnswer, handleRequest } from './requests.js';
+export const SOCKET_NAME = 'vtepd.sock';
+/** sun_path holds 108 bytes, its terminator included; the name it is made under is longer by this. */
+const PATH_MAX = 107 - 9;
+const CONNECTIONS_MAX = 64;
+/** Milliseconds for a request to come in whole, for another agent to say who it is, and for streams to end. */
+const REQUEST_TIMEOUT = 10_000;
+const PROBE_TIMEOUT = 2000;
+const CLOSE_GRACE = 500;
+/** The control socket. Open it before anything on the host is touched: it is what keeps two agents apart. */
+export class ControlSocket {
+    path;
+    door;
+    inode;
+    constructor(path, door, inode) {
+        this.path = path;
+        this.door = door;
+        this.inode = inode;
+    }
+    /**
+     * Takes RUNTIME/vtepd.sock; requests get 503 until `serve`. Throws an Error with `exitCode` 1 when another agent is alive
+     * there, and the kernel's error with `code` and what to do when the directory cannot be used.
+     */
+    static async open(runtimeDir) {
+        const path = join(runtimeDir, SOCKET_NAME);
+        if (Buffer.byteLength(path) > PATH_MAX) {
+            throw new Error(`${path}: a socket's path has at most ${PATH_MAX} bytes; choose a shorter --runtime-dir`);
+        }
+        const made = `${path}.${randomBytes(4).toString('hex')}`;
+        const door = new Door('all');
+        try {
+            await mkdir(runtimeDir, { recursive: true, mode: 0o755 });
+            await door.listen({ path: made });
+        }
+        catch (error) {
+            throw told(error, `cannot make the socket in ${runtimeDir}`);
+        }
+        try {
+            await chmod(made, 0o660);
+            await take(made, path);
+            return new ControlSocket(path, door, (await lstat(path, { bigint: true })).ino);
+        }
+        catch (error) {
+            await door.close();
+            throw error;
+        }
+        finally {
+            await unlink(made).catch(ignoreMissing);
+        }
+    }
+    serve(api) {
+        this.door.api = api;
+    }
+    /** Removes the name (unless somebody replaced it), ends every capture, and waits until the last connection is gone. */
+    async close() {
+        const there = await lstat(this.path, { bigint: true }).catch(ignoreMissing);
+        if (there?.ino === this.inode)
+            await unlink(this.path).catch(ignoreMissing);
+        await this.door.close();
+    }
+}
+/** /metrics, /healthz and /readyz over TCP; nothing else. */
+export class MetricsListener {
+    door;
+    port;
+    constructor(door) {
+        this.door = door;
+        this.port = door.port;
+    }
+    /** Throws an Error with the kernel's `code` that names `metrics.listen`. */
+    static async open(host, port, api) {
+        const door = new Door('metrics');
+        door.api = api;
+        try {
+            await door.listen({ host, port });
+        }
+        catch (error) {
+            throw told(error, `metrics.listen: cannot listen at ${host} port ${port}`);
+        }
+        return new MetricsListener(door);
+    }
+    async close() {
+        await this.door.close();
+    }
+}
+class Door {
+    api = null;
+    server;
+    streams = new Set();
+    constructor(scope) {
+        const options = { requestTimeout: REQUEST_TIMEOUT, headersTimeout: REQUEST_TIMEOUT, keepAliveTimeout: 5000 };
+        this.server = createServer(options, (incoming, response) => {
+            void handleRequest(this.api, scope, incoming, response, this.streams);
+        });
+        this.server.maxConnections = CONNECTIONS_MAX;
+        this.server.on('clientError', answerMalformed);
+        // Without a listener an upgrade is answered like any request; CONNECT would be cut off without a word.
+        this.server.on('connect', (_request, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n\r\n'));
+    }
+    get port() {
+        const address = this.server.address();
+        return typeof address === 'object' && address !== null ? address.port : 0;
+    }
+    async listen(options) {
+        await new Promise((resolve, reject) => {
+            this.server.once('error', reject);
+            this.server.listen(options, () => {
+                this.server.off('error', reject);
+                this.server.on('error', () => { });
+                resolve();
+            });
+        });
+    }
+    async close() {
+        const closed = new Promise((resolve) => this.server.close(() => resolve()));
+        for (const end of [...this.streams])
+            end();
+        this.server.closeIdleConnections();
+        const timer = setTimeout(() => this.server.closeAllConnections(), CLOSE_GRACE);
+        await closed;
+        clearTimeout(timer);
+    }
+}
+function answerMalformed(error, socket) {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+        socket.destroy();
+        return;
+    }
+    const [status, reason, message] = error.code === 'HPE_HEADER_OVERFLOW'
+        ? [431, 'Request Header Fields Too Large', 'the headers are too large']
+        : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+            ? [408, 'Request Timeout', 'the request did not arrive whole in time']
+            : [400, 'Bad Request', 'the request is not HTTP/1.1'];
+    const text = `${JSON.stringify(errorAnswer({ status, message }).value)}\n`;
+    socket.end(`HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`);
+}
+// Gives the socket `made` the name `path`, which only a dead agent's may bear.
+async function take(made, path) {
+    for (let tries = 0; tries < 5; tries++) {
+        try {
+            await link(made, path);
+            return;
+        }
+        catch (error) {
+            if (error.code !== 'EEXIST')
+                throw told(error, `cannot make ${path}`);
+        }
+        const there = await lstat(path).catch(ignoreMissing);
+        if (!there)
+            continue;
+        if (!there.isSocket())
+            throw new Error(`${path} is in the way and is no socket; remove it`);
+        if (await answers(path))
+            throw await occupied(path);
+        await bury(path, `${made}~`);
+    }
+    throw new Error(`${path} comes and goes: other agents are starting with this --runtime-dir`);
+}
+// Moved aside before it is removed: an agent that took the name since we looked keeps it.
+async function bury(path, aside) {
+    try {
+        await rename(path, aside);
+    }
+    catch (error) {
+        ignoreMissing(error);
+        return;
+    }
+    if (await answers(aside))
+        await link(aside, path).catch(() => { });
+    await unlink(aside);
+}
+/** Whether somebody listens at the socket. */
+export async function answers(path) {
+    return new Promise((resolve) => {
+        const socket = connect({ path });
+        socket.once('connect', () => {
+            socket.destroy();
+            resolve(true);
+        });
+        // EAGAIN: alive, with a full backlog. EACCES: cannot be told, so it is left alone.
+        socket.once('error', (error) => {
+            resolve(error.code === 'EAGAIN' || error.code === 'EACCES' || error.code === 'EPERM');
+        });
+    });
+}
+async function occupied(path) {
+    const pid = await pidOf(path);
+    const who = pid === null ? '' : ` (pid ${pid})`;
+    const message = `another agent is running with this --runtime-dir${who}; stop it, or choose another directory`;
+    return Object.assign(new Error(message), { exitCode: 1 });
+}
+async function pidOf(path) {
+    return new Promise((resolve) => {
+        const asked = request({ socketPath: path, path: '/v1/status', agent: false, timeout: PROBE_TIMEOUT }, (response) => {
+            let text = '';
+            response.setEncoding('utf8');
+            response.on('data', (chunk) => {
+                text += chunk;
+            });
+            response.on('error', () => resolve(null));
+            response.on('end', () => {
+                const [, pid] = /"pid":\s*(\d+)/.exec(text) ?? [];
+                resolve(pid === undefined ? null : Number(pid));
+            });
+        });
+        asked.on('timeout', () => asked.destroy());
+        asked.on('error', () => resolve(null));
+        asked.on('close', () => resolve(null));
+        asked.end();
+    });
+}
+// The kernel's error in words, its code kept.
+function told(error, what) {
+    const { code, errno, syscall, message } = error;
+    const mend = code === 'EACCES' || code === 'EPERM'
+        ? 'not permitted; run it as root, or choose another directory or port'
+        : code === 'EADDRINUSE'
+            ? 'already in use; choose another port, or stop who has it'
+            : code === 'EADDRNOTAVAIL'
+                ? 'no such address on this host'
+                : code === 'ENOTDIR' || code === 'EEXIST'
+                    ? 'a file is in the way'
+                    : code === 'EROFS'
+                        ? 'the file system is read-only'
+                        : message;
+    return Object.assign(new Error(`${what}: ${mend}`), { code, errno, syscall });
+}
+function ignoreMissing(error) {
+    if (error.code !== 'ENOENT')
+        throw error;
+}
+//# sourceMappingURL=socket.js.map

@@ -1,0 +1,168 @@
+// The UDP sockets of the agent: one that hears for each local address and port, whatever the number of networks, and pools of
+// sockets that differ by source port only (RFC 7348 §5: the source port tells inner flows apart). Opened when first wanted,
+// closed by `retain` when nobody does. Cold.
+import { closeSync } from 'node:fs';
+import { layout, UDP_GRO, UDP_MUTE, UDP_NO_CHECK, UDP_RECEIVE, udpHasGso, udpOpen } from '../host/addon.js';
+import * as sockaddr from '../host/sockaddr.js';
+import { codeOf, Refusal, refusalFrom } from './refusal.js';
+/** RFC 6335 §6: the dynamic ports. */
+const DYNAMIC_FIRST = 49152;
+const DYNAMIC_LAST = 65535;
+const RECEIVE_BUFFER = 8 << 20;
+const SEND_BUFFER = 4 << 20;
+const POOL_IDS = 64;
+export class Sockets {
+    mailbox;
+    offloads;
+    receivers = new Map();
+    pools = new Map();
+    wanted = new Set();
+    nextReceiver = 0;
+    /** For `status`: 'on', or 'off: why'. */
+    udpGso = 'on';
+    udpGro = 'on';
+    constructor(mailbox, offloads) {
+        this.mailbox = mailbox;
+        this.offloads = offloads;
+        if (offloads.udpGso === 'off')
+            this.udpGso = 'off: by configuration';
+        if (offloads.udpGro === 'off')
+            this.udpGro = 'off: by configuration';
+    }
+    /** Begins to collect what is wanted; `retain` ends it. */
+    begin() {
+        this.wanted.clear();
+    }
+    /** Hears on `local` and the port. */
+    async receive(local, port, noCheck) {
+        const key = `${local.address} ${port}`;
+        this.wanted.add(key);
+        if (this.receivers.has(key))
+            return;
+        const flags = UDP_RECEIVE | (this.offloads.udpGro === 'off' ? 0 : UDP_GRO) | (noCheck && !local.v6 ? UDP_NO_CHECK : 0);
+        const fd = openReceiver(local, port, flags);
+        const id = this.nextReceiver++;
+        try {
+            await this.mailbox.ask({ kind: 'set-socket', id, fd, port });
+        }
+        catch (error) {
+            closeSync(fd);
+            throw error;
+        }
+        this.receivers.set(key, { id, fd, local, port });
+    }
+    /** Number of the pool by which a network sends from `local`. */
+    async pool(local, network) {
+        const fixed = network.sourcePort === 'fixed';
+        const noCheck = !local.v6 && this.withoutChecksum(network);
+        const key = fixed ? `fixed ${local.address} ${network.port}` : `pool ${local.address} ${noCheck ? 'off' : 'on'}`;
+        this.wanted.add(key);
+        const had = this.pools.get(key);
+        if (had)
+            return had.id;
+        const fds = fixed
+            ? [this.receivers.get(`${local.address} ${network.port}`).fd]
+            : openPool(local, UDP_MUTE | (noCheck ? UDP_NO_CHECK : 0));
+        const id = freeId(this.pools);
+        const gso = this.gso(fds[0]) && !noCheck;
+        try {
+            await this.mailbox.ask({ kind: 'set-pool', id, fds, gso, maxSegments: layout().maxSegments });
+        }
+        catch (error) {
+            if (!fixed)
+                for (const fd of fds)
+                    closeSync(fd);
+            throw error;
+        }
+        this.pools.set(key, { id, fds, borrowed: fixed });
+        return id;
+    }
+    /** Closes what `receive` and `pool` were not asked for since `begin`. */
+    async retain() {
+        for (const [key, pool] of this.pools) {
+            if (this.wanted.has(key))
+                continue;
+            await this.mailbox.ask({ kind: 'remove-pool', id: pool.id });
+            this.pools.delete(key);
+            if (!pool.borrowed)
+                for (const fd of pool.fds)
+                    closeSync(fd);
+        }
+        for (const [key, r] of this.receivers) {
+            if (this.wanted.has(key))
+                continue;
+            await this.mailbox.ask({ kind: 'remove-socket', id: r.id });
+            this.receivers.delete(key);
+            closeSync(r.fd);
+        }
+    }
+    /** Whether this network sends IPv4 datagrams without checksum (RFC 7348 §5 allows it; UDP_SEGMENT does not). */
+    withoutChecksum(network) {
+        if (network.udpChecksum === 'auto')
+            return this.offloads.udpGso === 'off';
+        return network.udpChecksum === 'off';
+    }
+    /** After the data thread has ended: nothing to ask any more. */
+    closeAll() {
+        for (const pool of this.pools.values())
+            if (!pool.borrowed)
+                for (const fd of pool.fds)
+                    closeSync(fd);
+        for (const r of this.receivers.values())
+            closeSync(r.fd);
+        this.pools.clear();
+        this.receivers.clear();
+    }
+    gso(fd) {
+        if (this.offloads.udpGso === 'off')
+            return false;
+        const has = udpHasGso(fd);
+        if (!has)
+            this.udpGso = 'off: this kernel has no UDP_SEGMENT (Linux 4.18)';
+        return has;
+    }
+}
+function openReceiver(local, port, flags) {
+    try {
+        return udpOpen(sockaddr.pack(local.address, port), flags, RECEIVE_BUFFER);
+    }
+    catch (error) {
+        const where = `UDP port ${port} on ${local.address}`;
+        if (codeOf(error) === 'EADDRINUSE') {
+            const mend = `\`ss -ulpn sport = :${port}\` shows by whom (a kernel VXLAN device binds every address)`;
+            throw new Refusal(`${where}: address in use; ${mend}; stop it or choose another port`, 1, error);
+        }
+        throw refusalFrom(error, where, 'choose another underlay.address or port');
+    }
+}
+// 64 sockets on ports that are free; where to begin differs by process, so that agents on one host seldom collide.
+function openPool(local, flags) {
+    const want = layout().poolPorts;
+    const span = DYNAMIC_LAST - DYNAMIC_FIRST + 1;
+    const start = Math.floor(Math.random() * span);
+    const fds = [];
+    for (let k = 0; k < span && fds.length < want; k++) {
+        const port = DYNAMIC_FIRST + ((start + k) % span);
+        try {
+            fds.push(udpOpen(sockaddr.pack(local.address, port), flags, SEND_BUFFER));
+        }
+        catch (error) {
+            if (codeOf(error) === 'EADDRINUSE')
+                continue;
+            for (const fd of fds)
+                closeSync(fd);
+            throw refusalFrom(error, `source ports on ${local.address}`, 'see `ulimit -n` and `ss -u`');
+        }
+    }
+    if (fds.length === 0)
+        throw new Refusal(`source ports on ${local.address}: all of 49152-65535 are taken`, 1);
+    return fds;
+}
+function freeId(pools) {
+    const taken = new Set([...pools.values()].map((p) => p.id));
+    for (let id = 0; id < POOL_IDS; id++)
+        if (!taken.has(id))
+            return id;
+    throw new Refusal(`more than ${POOL_IDS} combinations of underlay address, port and checksum; give networks one port`, 1);
+}
+//# sourceMappingURL=sockets.js.map

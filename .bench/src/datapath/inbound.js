@@ -1,0 +1,340 @@
+// The walk from the underlay to a device: datagrams in, frames out. A slot holds what one receive gave: a datagram, or a
+// train of equal ones (UDP GRO). A train is not uniform, so every datagram of it is checked on its own:
+//   1 cut the slot into datagrams   by the GRO size, but for one whole inner super-packet (see `isSuperPacket`)
+//   2 check VXLAN header, VNI       wire/vxlan, overlay/networks
+//   3 who speaks                    overlay/vteps, the network's `accept`
+//   4 check the frame               wire/ethernet (layer 3: destination MAC, wire/ipv4, wire/ipv6, allowedIps)
+//   5 ECN                           wire/ecn (RFC 6040)
+//   6 learn the source              overlay/fdb
+// Consecutive datagrams mostly repeat the headers of the one before; then its verdicts hold and steps 2, 3 and 6 are three
+// comparisons. The frames' batch has columns of its own over the datagrams' slab.
+// Temperature: hot.
+import { ADDR_LEN } from '../batch.js';
+import { FDB_ENTRIES, RX_BYTES, RX_PACKETS, VTEP_RX_BYTES } from '../counters.js';
+import * as drop from '../drop.js';
+import { NEW } from '../overlay/fdb.js';
+import * as ecn from '../wire/ecn.js';
+import * as ethernet from '../wire/ethernet.js';
+import * as ipv4 from '../wire/ipv4.js';
+import * as ipv6 from '../wire/ipv6.js';
+import * as vxlan from '../wire/vxlan.js';
+/** VXLAN and the MACs of the inner frame: what has to repeat for a verdict to hold. */
+const REPEATED = vxlan.LEN + 12;
+export class Inbound {
+    p;
+    datagrams;
+    at = 0;
+    cut = 0;
+    tick = 0;
+    // The last verdict: whose, and the headers that it was given for (an offset into the slab).
+    network = undefined;
+    vtep = drop.NONE;
+    seen = -1;
+    // The sender of the slot in hand.
+    from = new Int32Array(4);
+    constructor(parts) {
+        this.p = parts;
+        this.datagrams = parts.frames;
+    }
+    /** Starts with a batch that the sockets have filled. It is ours until `step` has answered false. */
+    begin(datagrams, tick) {
+        this.datagrams = datagrams;
+        this.at = 0;
+        this.cut = 0;
+        this.tick = tick;
+        this.seen = -1;
+    }
+    /** Fills the frames' batch; false when there was nothing left to fill it with. */
+    step() {
+        const { datagrams } = this;
+        const frames = this.p.frames;
+        frames.count = 0;
+        while (this.at < datagrams.count) {
+            if (this.takeSlot(this.at))
+                return true;
+            this.at++;
+            this.cut = 0;
+        }
+        return frames.count > 0;
+    }
+    /** Hands the frames to their devices and counts how it went. */
+    send(device) {
+        const { frames, counters } = this.p;
+        if (frames.count === 0)
+            return;
+        const failed = device.send(frames);
+        for (let k = 0; k < frames.count; k++) {
+            if (failed !== 0 && frames.err[k] !== 0) {
+                counters.dropped(drop.DEVICE_WRITE_FAILED, 1);
+                continue;
+            }
+            counters.addNetwork(frames.link[k], RX_PACKETS, 1);
+            counters.addNetwork(frames.link[k], RX_BYTES, frames.len[k]);
+            if (frames.peer[k] >= 0)
+                counters.addVtep(frames.peer[k], VTEP_RX_BYTES, frames.len[k]);
+        }
+    }
+    // All datagrams of slot m; true when the frames' batch is full.
+    takeSlot(m) {
+        const { datagrams } = this;
+        const { frames, counters } = this.p;
+        const start = datagrams.off[m];
+        const end = start + datagrams.len[m];
+        const size = datagrams.segment[m];
+        const whole = size === 0 || size >= end - start || isSuperPacket(datagrams.bytes, start, end, size);
+        const step = whole ? end - start : size;
+        // UDP lets a datagram be empty.
+        if (step === 0) {
+            counters.addDatagrams(1);
+            counters.dropped(drop.TRUNCATED, 1);
+            return false;
+        }
+        if (this.cut === 0) {
+            this.readSender(m);
+            this.seen = -1;
+            counters.addDatagrams(Math.ceil((end - start) / step));
+        }
+        const hint = whole ? size : 0;
+        for (let off = start + this.cut; off < end; off += step) {
+            if (frames.count === frames.slots) {
+                this.cut = off - start;
+                return true;
+            }
+            const last = off + step;
+            const refused = this.take(m, off, last < end ? last : end, hint);
+            if (refused !== 0)
+                counters.dropped(refused, 1);
+        }
+        return false;
+    }
+    // One datagram: 0, or why it is dropped.
+    take(m, off, end, hint) {
+        const { bytes } = this.datagrams;
+        if (end - off < REPEATED + 2)
+            return this.shortCode(off, end);
+        if (this.seen < 0 || !same(bytes, this.seen, off)) {
+            this.seen = -1;
+            const refused = this.judge(m, off, end);
+            if (refused !== 0)
+                return refused;
+            this.seen = off;
+        }
+        const network = this.network;
+        const frame = off + vxlan.LEN;
+        if (network.captured)
+            this.p.capture.bytes(network, bytes, network.layer2 ? frame : frame + ethernet.LEN, end);
+        return network.layer2 ? this.takeFrame(network, m, frame, end, hint) : this.takePacket(network, m, frame, end, hint);
+    }
+    // Too short for an inner frame: say which header is cut.
+    shortCode(off, end) {
+        const refused = vxlan.check(this.datagrams.bytes, off, end);
+        return refused !== 0 ? refused : drop.TRUNCATED;
+    }
+    // Steps 2, 3 and 6, whose answers depend on the sender, the VXLAN header and the MACs alone.
+    judge(m, off, end) {
+        const { networks, vteps, ports } = this.p;
+        const { bytes } = this.datagrams;
+        const { from } = this;
+        // RFC 7348 §5: the I flag must be set; the other flags and the reserved fields are ignored.
+        const refused = vxlan.check(bytes, off, end);
+        if (refused !== 0)
+            return refused;
+        const network = networks.byVni(vxlan.vni(bytes, off));
+        if (network === undefined || network.port !== ports[this.datagrams.link[m]])
+            return drop.VXLAN_UNKNOWN_VNI;
+        let vtep = vteps.find(network.id, from[0], from[1], from[2], from[3]);
+        if (vtep === drop.NONE) {
+            if (!network.admits(from[0], from[1], from[2], from[3]))
+                return drop.VXLAN_UNKNOWN_VTEP;
+            vtep = this.p.addStranger(network, from[0], from[1], from[2], from[3]);
+            if (vtep === drop.NONE)
+                return drop.VXLAN_UNKNOWN_VTEP;
+        }
+        this.network = network;
+        this.vtep = vtep;
+        return network.layer2 ? this.learn(network, vtep, off + vxlan.LEN, end) : this.learnMac(network, vtep, off);
+    }
+    learn(network, vtep, frame, end) {
+        const { bytes } = this.datagrams;
+        const refused = ethernet.check(bytes, frame, end);
+        if (refused !== 0)
+            return refused;
+        const hi = ethernet.srcHi(bytes, frame);
+        const lo = ethernet.srcLo(bytes, frame);
+        if (hi === network.macHi && lo === network.macLo) {
+            this.p.ownMac(network, vtep);
+            return drop.OWN_MAC;
+        }
+        if (!network.keepVlan && ethernet.isTagged(bytes, frame))
+            return drop.INNER_VLAN_TAG;
+        if (!network.learning || ethernet.isGroupSource(bytes, frame) || (hi === 0 && lo === 0))
+            return 0;
+        const answer = network.fdb.learn(hi, lo, vtep, this.tick);
+        if (answer === NEW)
+            this.p.counters.setNetwork(network.id, FDB_ENTRIES, network.fdb.size);
+        return answer < 0 ? answer : 0;
+    }
+    // Layer 3: for our MAC or broadcast only; the sender's MAC is what we write to.
+    learnMac(network, vtep, off) {
+        const { vteps } = this.p;
+        const { bytes } = this.datagrams;
+        const frame = off + vxlan.LEN;
+        const hi = ethernet.dstHi(bytes, frame);
+        const lo = ethernet.dstLo(bytes, frame);
+        const ours = hi === network.macHi && lo === network.macLo;
+        const broadcast = hi === 0xffff && lo === -1;
+        if (!ours && !broadcast)
+            return drop.NOT_FOR_US;
+        const srcHi = ethernet.srcHi(bytes, frame);
+        const srcLo = ethernet.srcLo(bytes, frame);
+        if (srcHi === network.macHi && srcLo === network.macLo) {
+            this.p.ownMac(network, vtep);
+            return drop.OWN_MAC;
+        }
+        const learnable = !ethernet.isGroupSource(bytes, frame) && (srcHi !== 0 || srcLo !== 0);
+        if (vteps.macFixed[vtep] === 0 && learnable) {
+            vteps.macHi[vtep] = srcHi;
+            vteps.macLo[vtep] = srcLo;
+        }
+        return 0;
+    }
+    takeFrame(network, m, frame, end, hint) {
+        const { bytes } = this.datagrams;
+        // The tag is part of the verdict only as far as MACs repeat; the type behind them is looked at every time.
+        if (!network.keepVlan && ethernet.isTagged(bytes, frame))
+            return drop.INNER_VLAN_TAG;
+        const outer = this.datagrams.tos[m] & 3;
+        if (outer !== 0) {
+            const refused = combineEcn(bytes, frame + ethernet.headerLen(bytes, frame, end), end, outer);
+            if (refused !== 0)
+                return refused;
+        }
+        this.put(network, frame, end, hint);
+        return 0;
+    }
+    takePacket(network, m, frame, end, hint) {
+        const { bytes } = this.datagrams;
+        const packet = frame + ethernet.LEN;
+        const type = ethernet.etherType(bytes, frame);
+        if (ethernet.isTagged(bytes, frame))
+            return drop.INNER_VLAN_TAG;
+        let refused;
+        let source = drop.NONE;
+        let length = 0;
+        if (type === ethernet.IPV4) {
+            refused = ipv4.check(bytes, packet, end);
+            if (refused !== 0)
+                return refused;
+            if (network.sourceCheck)
+                source = network.routes.find4(ipv4.src(bytes, packet));
+            length = ipv4.totalLen(bytes, packet);
+        }
+        else if (type === ethernet.IPV6) {
+            refused = ipv6.check(bytes, packet, end);
+            if (refused !== 0)
+                return refused;
+            if (network.sourceCheck)
+                source = this.find6(network, packet);
+            length = ipv6.LEN + ipv6.payloadLen(bytes, packet);
+        }
+        else {
+            return drop.NOT_IP;
+        }
+        if (network.sourceCheck && source !== this.vtep)
+            return drop.SOURCE_NOT_ALLOWED;
+        const outer = this.datagrams.tos[m] & 3;
+        if (outer !== 0) {
+            refused = combineEcn(bytes, packet, end, outer);
+            if (refused !== 0)
+                return refused;
+        }
+        // What Ethernet padded is not part of the packet.
+        const packetEnd = packet + length;
+        this.put(network, packet, packetEnd < end ? packetEnd : end, hint);
+        return 0;
+    }
+    find6(network, packet) {
+        const { bytes } = this.datagrams;
+        return network.routes.find6(ipv6.srcWord(bytes, packet, 0), ipv6.srcWord(bytes, packet, 1), ipv6.srcWord(bytes, packet, 2), ipv6.srcWord(bytes, packet, 3));
+    }
+    put(network, off, end, hint) {
+        const { frames } = this.p;
+        const k = frames.count;
+        frames.count = k + 1;
+        frames.off[k] = off;
+        frames.len[k] = end - off;
+        frames.link[k] = network.id;
+        frames.peer[k] = this.vtep;
+        frames.segment[k] = hint;
+    }
+    readSender(m) {
+        const { addr } = this.datagrams;
+        const at = m * ADDR_LEN;
+        const { from } = this;
+        // sockaddr: the family is in host order, so one of its two bytes is zero (AF_INET 2, AF_INET6 10).
+        if (addr[at] + addr[at + 1] === 2) {
+            from[0] = 0;
+            from[1] = 0;
+            from[2] = 0xffff;
+            from[3] = word(addr, at + 4);
+            return;
+        }
+        from[0] = word(addr, at + 8);
+        from[1] = word(addr, at + 12);
+        from[2] = word(addr, at + 16);
+        from[3] = word(addr, at + 20);
+    }
+}
+/**
+ * Whether a slot with a GRO size is one datagram with a whole inner super-packet: a kernel's VXLAN device on the same machine
+ * hands such over with the size of the *inner* segments. Its inner packet is longer than that size; a datagram of a train
+ * cannot be longer than the train's size.
+ */
+function isSuperPacket(bytes, off, end, size) {
+    if (end - off < vxlan.LEN + ethernet.LEN + 40)
+        return false;
+    const frame = off + vxlan.LEN;
+    const l3 = ethernet.headerLen(bytes, frame, end);
+    const packet = frame + l3;
+    if (end - packet < 40)
+        return false;
+    const version = bytes[packet] >>> 4;
+    const type = (bytes[packet - 2] << 8) | bytes[packet - 1];
+    if (type === ethernet.IPV4 && version === 4)
+        return vxlan.LEN + l3 + ipv4.totalLen(bytes, packet) > size;
+    if (type === ethernet.IPV6 && version === 6)
+        return vxlan.LEN + l3 + ipv6.LEN + ipv6.payloadLen(bytes, packet) > size;
+    return false;
+}
+// RFC 6040 §4.2: the inner packet, behind an Ethernet header, takes on what the outer one met. 0, or a drop code.
+function combineEcn(bytes, packet, end, outer) {
+    const type = (bytes[packet - 2] << 8) | bytes[packet - 1];
+    if (type === ethernet.IPV4 && ipv4.check(bytes, packet, end) === 0) {
+        const inner = ipv4.tos(bytes, packet) & 3;
+        const now = ecn.decapsulate(inner, outer);
+        if (now < 0)
+            return now;
+        if (now !== inner)
+            ipv4.setEcn(bytes, packet, now);
+    }
+    else if (type === ethernet.IPV6 && ipv6.check(bytes, packet, end) === 0) {
+        const inner = ipv6.trafficClass(bytes, packet) & 3;
+        const now = ecn.decapsulate(inner, outer);
+        if (now < 0)
+            return now;
+        if (now !== inner)
+            ipv6.setEcn(bytes, packet, now);
+    }
+    return 0;
+}
+function same(bytes, a, b) {
+    for (let k = 0; k < REPEATED; k++) {
+        if (bytes[a + k] !== bytes[b + k])
+            return false;
+    }
+    return true;
+}
+function word(bytes, at) {
+    return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+}
+//# sourceMappingURL=inbound.js.map

@@ -1,0 +1,287 @@
+// Devices, addresses and routes of this host or of another network namespace: TUN and TAP opened, links read and set, changes
+// heard of. By route netlink, no program is run. Links are named by name, or by index, which survives a renaming. Failed
+// calls throw Error with code, errno and syscall, and a message for the operator. Cold.
+import { EventEmitter } from 'node:events';
+import { closeSync } from 'node:fs';
+import { getSystemErrorMap } from 'node:util';
+import * as native from './addon.js';
+import { macBytes, macText } from './mac.js';
+import { addressBytes, addressText, cidrBytes } from './sockaddr.js';
+const SWITCHES = ['auto', 'on', 'off'];
+/** Longest name of a device, bytes: IFNAMSIZ less its zero. */
+const NAME_MAX = 15;
+const IFF_UP = 1;
+const IN6_ADDR_GEN_MODE_NONE = 1;
+/**
+ * Opens a TUN or TAP device, down and without addresses; a persistent one that nobody holds is taken as it is. EBUSY: the
+ * name belongs to another process or to a device of another kind. On failure nothing is left behind.
+ */
+export function openDevice(spec) {
+    checkSpec(spec);
+    const flags = (spec.kind === 'tap' ? native.TUN_ETHERNET : 0) |
+        (spec.vnetHdr === false ? 0 : native.TUN_VNET_HDR) |
+        (spec.multiQueue ? native.TUN_MULTI_QUEUE : 0) |
+        (spec.persist ? native.TUN_PERSIST : 0);
+    const mac = spec.mac === null ? null : macBytes(spec.mac);
+    const { tso, uso } = spec;
+    let d;
+    try {
+        const switches = [SWITCHES.indexOf(tso), SWITCHES.indexOf(uso)];
+        d = native.tunOpen(spec.netns, spec.name, flags, mac, spec.mtu ?? -1, spec.gsoMaxSize ?? -1, ...switches);
+    }
+    catch (error) {
+        throw openError(error, spec);
+    }
+    return {
+        fd: d.fd,
+        name: d.name,
+        index: d.index,
+        mac: spec.kind === 'tap' && d.mac ? macText(d.mac) : null,
+        tcp: d.tcp,
+        udp: d.udp,
+        tso: offloadText(d.tcp, spec, tso, d.tsoError),
+        uso: offloadText(d.udp, spec, uso, d.usoError),
+    };
+}
+/** A link by name or index, or null when there is none. */
+export function link(which, netns) {
+    if (typeof which === 'string' && !isName(which))
+        return null;
+    const row = wrap(netns, `link ${which}`, () => native.linkGet(netns, which));
+    if (!row)
+        return null;
+    const addresses = wrap(netns, `addresses of ${which}`, () => native.addressList(netns, row.index));
+    return {
+        index: row.index,
+        name: row.name,
+        kind: row.kind,
+        mac: row.mac ? macText(row.mac) : null,
+        mtu: row.mtu,
+        up: (row.flags & IFF_UP) !== 0,
+        master: row.master,
+        gsoMaxSize: row.gsoMaxSize,
+        addresses: addresses.map((a) => `${addressText(a.bytes)}/${a.prefix}`),
+    };
+}
+export function setMtu(which, mtu, netns) {
+    checkInteger('mtu', mtu, 0, 0x7fffffff);
+    change(which, netns, `MTU ${mtu}`, { mtu });
+}
+export function setMac(which, mac, netns) {
+    change(which, netns, `MAC ${mac}`, { mac: macBytes(mac) });
+}
+export function setUp(which, netns) {
+    change(which, netns, 'up', { up: 1 });
+}
+export function setDown(which, netns) {
+    change(which, netns, 'down', { up: 0 });
+}
+/** Makes the link a port of a bridge or bond by its index; 0: of none. */
+export function setMaster(which, master, netns) {
+    checkInteger('master', master, 0, 0x7fffffff);
+    change(which, netns, `master ${master}`, { master });
+}
+/** The longest super-packet that the kernel hands to the device, bytes, both families. EINVAL: Linux before 5.18. */
+export function setGsoMaxSize(which, bytes, netns) {
+    checkInteger('gsoMaxSize', bytes, 0, 0x7fffffff);
+    change(which, netns, `gso_max_size ${bytes}`, { gso: bytes });
+}
+/** No link-local IPv6 address of its own making: what is not configured is not said. Call it before `setUp`. */
+export function setAddrGenModeNone(which, netns) {
+    try {
+        change(which, netns, 'addrgenmode none', { addrGenMode: IN6_ADDR_GEN_MODE_NONE });
+    }
+    catch (error) {
+        // A host without IPv6 makes no such address either.
+        if (codeOf(error) !== 'EAFNOSUPPORT')
+            throw error;
+    }
+}
+export function deleteLink(which, netns) {
+    const index = indexOf(which, netns);
+    wrap(netns, `${which}: cannot be deleted`, () => native.linkDelete(netns, index));
+}
+/** `cidr` with its host bits; it may be there already. An IPv6 address is usable at once (no duplicate detection). */
+export function addAddress(which, cidr, netns) {
+    changeAddress(true, which, cidr, netns);
+}
+/** EADDRNOTAVAIL: it was not there. */
+export function delAddress(which, cidr, netns) {
+    changeAddress(false, which, cidr, netns);
+}
+/** Routes a prefix into the device, in the main table. EEXIST: it has a route already, which stays. */
+export function addRoute(prefix, which, netns) {
+    changeRoute(true, prefix, which, netns);
+}
+/** ESRCH: there was no such route. */
+export function delRoute(prefix, which, netns) {
+    changeRoute(false, prefix, which, netns);
+}
+/** Name of the interface that the default route of a family leaves by, that of the lowest metric; null: there is none. */
+export function defaultRouteInterface(family, netns = null) {
+    const routes = wrap(netns, 'routes', () => native.routeList(netns, family));
+    const found = routes.filter((r) => r.prefix === 0 && r.index !== 0).sort((a, b) => a.metric - b.metric);
+    return found[0] ? (native.linkGet(netns, found[0].index)?.name ?? null) : null;
+}
+/** CIDRs of an interface; none when there is no such interface. */
+export function addressesOf(which, netns = null) {
+    return link(which, netns)?.addresses ?? [];
+}
+/** The interface that has an address. */
+export function interfaceOf(address, netns = null) {
+    const wanted = Buffer.from(addressBytes(address));
+    const found = wrap(netns, 'addresses', () => native.addressList(netns, 0)).find((a) => wanted.equals(a.bytes));
+    const row = found && native.linkGet(netns, found.index);
+    return row ? { name: row.name, index: row.index, mtu: row.mtu } : null;
+}
+/** Where a namespace is: a path as it is, a process id, or a name as `ip netns` has it. */
+export function netnsPath(spec) {
+    if (spec.includes('/'))
+        return spec;
+    return /^\d+$/.test(spec) ? `/proc/${spec}/ns/net` : `/run/netns/${spec}`;
+}
+/** Changes closer together than this are told once, milliseconds. */
+const JOIN = 20;
+/**
+ * Emits 'change' when links, addresses or routes of a namespace changed; what changed, the listener looks up. Several within
+ * a moment are one. Does not keep the process alive.
+ */
+export class Monitor extends EventEmitter {
+    poll;
+    timer = null;
+    closed = false;
+    constructor(netns) {
+        super();
+        const fd = wrap(netns, 'route netlink', () => native.netlinkMonitor(netns));
+        try {
+            this.poll = new native.FdPoll(fd, () => this.heard(fd), () => { });
+        }
+        catch (error) {
+            closeSync(fd);
+            throw error;
+        }
+        this.poll.unref();
+        this.poll.start(native.FD_READABLE);
+    }
+    close() {
+        if (this.closed)
+            return;
+        this.closed = true;
+        if (this.timer)
+            clearTimeout(this.timer);
+        this.poll.close();
+    }
+    heard(fd) {
+        if (this.closed || !native.netlinkDrain(fd) || this.timer)
+            return;
+        this.timer = setTimeout(() => {
+            this.timer = null;
+            this.emit('change');
+        }, JOIN);
+        this.timer.unref();
+    }
+}
+function change(which, netns, what, c) {
+    const index = indexOf(which, netns);
+    wrap(netns, `${which}: cannot set ${what}`, () => native.linkSet(netns, index, c.mtu ?? -1, c.up ?? -1, c.master ?? -1, c.gso ?? -1, c.addrGenMode ?? -1, c.mac ?? null));
+}
+function changeAddress(add, which, cidr, netns) {
+    const { bytes, prefix } = cidrBytes(cidr);
+    const index = indexOf(which, netns);
+    const what = `${which}: cannot ${add ? 'add' : 'remove'} address ${cidr}`;
+    wrap(netns, what, () => native.addressChange(netns, add, index, bytes, prefix));
+}
+function changeRoute(add, cidr, which, netns) {
+    const { bytes, prefix } = cidrBytes(cidr);
+    const index = indexOf(which, netns);
+    const what = `${which}: cannot ${add ? 'add' : 'remove'} route ${cidr}`;
+    wrap(netns, what, () => native.routeChange(netns, add, index, bytes, prefix));
+}
+function indexOf(which, netns) {
+    if (typeof which === 'number')
+        return which;
+    const row = isName(which) ? wrap(netns, `link ${which}`, () => native.linkGet(netns, which)) : null;
+    if (row)
+        return row.index;
+    const error = new Error(`there is no device ${which}`);
+    throw Object.assign(error, { code: 'ENODEV', errno: -19, syscall: 'RTM_GETLINK' });
+}
+function isName(name) {
+    return name !== '' && Buffer.byteLength(name) <= NAME_MAX && !name.includes('\0');
+}
+function checkSpec(spec) {
+    const { name, kind } = spec;
+    if (kind !== 'tap' && kind !== 'tun')
+        throw new TypeError(`want kind tap or tun, got ${JSON.stringify(kind)}`);
+    if (typeof name !== 'string' || (name !== '' && !isDeviceName(name))) {
+        throw new TypeError(`want a device name of 1 to ${NAME_MAX} bytes without spaces, / and :, got ${JSON.stringify(name)}`);
+    }
+    if (spec.mac !== null && kind === 'tun')
+        throw new TypeError('a tun device has no MAC');
+    for (const s of [spec.tso, spec.uso]) {
+        if (!SWITCHES.includes(s))
+            throw new TypeError(`want auto, on or off, got ${JSON.stringify(s)}`);
+    }
+    if (spec.mtu !== null)
+        checkInteger('mtu', spec.mtu, 0, 65535);
+    if (spec.gsoMaxSize !== null)
+        checkInteger('gsoMaxSize', spec.gsoMaxSize, 0, 0x7fffffff);
+}
+// dev_valid_name() in net/core/dev.c; a % other than one %d is refused by dev_alloc_name().
+function isDeviceName(name) {
+    return isName(name) && name !== '.' && name !== '..' && !/[\s/:]/.test(name) && /^[^%]*(%d[^%]*)?$/.test(name);
+}
+function checkInteger(what, n, low, high) {
+    if (Number.isInteger(n) && n >= low && n <= high)
+        return;
+    throw new TypeError(`want ${what} as a whole number of ${low}..${high}, got ${JSON.stringify(n)}`);
+}
+function offloadText(on, spec, want, errno) {
+    if (on)
+        return 'on';
+    if (want === 'off')
+        return 'off';
+    if (spec.vnetHdr === false)
+        return 'off: without a virtio-net header';
+    return `off: this kernel refuses it (${getSystemErrorMap().get(errno)?.[0] ?? errno})`;
+}
+function openError(error, spec) {
+    const e = error;
+    if (e.syscall === undefined)
+        return error;
+    const what = spec.name === '' ? `a new ${spec.kind} device` : spec.name;
+    if (e.syscall === 'open' && (e.code === 'ENOENT' || e.code === 'ENODEV' || e.code === 'ENXIO')) {
+        e.message = '/dev/net/tun is missing: load it with `modprobe tun`, or give the container `--device /dev/net/tun`';
+    }
+    else if (e.code === 'EPERM' || e.code === 'EACCES') {
+        e.message = `${what}: ${e.syscall} is not permitted; run as root or with CAP_NET_ADMIN`;
+    }
+    else if (e.syscall === 'TUNSETIFF' && e.code === 'EBUSY') {
+        e.message = `${what}: ${e.detail ?? 'another process holds the device'}`;
+    }
+    else if (e.syscall === 'setns') {
+        e.message = `no network namespace at ${spec.netns} (${e.code})`;
+    }
+    else {
+        e.message = `${what}: ${e.message}`;
+    }
+    return e;
+}
+// Runs a native call; its error gets the subject in front, or names the namespace when that is what failed.
+function wrap(netns, what, call) {
+    try {
+        return call();
+    }
+    catch (error) {
+        const e = error;
+        if (e.syscall === 'setns')
+            e.message = `no network namespace at ${netns} (${e.code})`;
+        else if (e.syscall !== undefined)
+            e.message = `${what}: ${e.message}`;
+        throw e;
+    }
+}
+function codeOf(error) {
+    return error.code;
+}
+//# sourceMappingURL=netdev.js.map

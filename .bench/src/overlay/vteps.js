@@ -1,0 +1,141 @@
+// The far ends: which addresses may speak in which network, and what is known of each. An id stands for one address in one
+// network; FDB entries and routes name ids, and native keeps an endpoint under the same number.
+// Peers come and go with the configuration. Where a network accepts strangers (`accept`), one that speaks gets an id too, and
+// loses it when no station is learned behind it. Temperature: hot (find and the columns), cold (add, remove).
+import { NONE } from '../drop.js';
+const STRIDE = 6;
+const NETWORK = 4;
+const ID = 5;
+const FREE = -1;
+export class Vteps {
+    capacity;
+    /** Columns by id. Path MTU in bytes; network id or NONE when the id is free; underlay header bytes in front of VXLAN. */
+    mtu;
+    network;
+    overhead;
+    /** 1: a stranger that `accept` let in, not a peer of the configuration. */
+    stranger;
+    /** Layer 3: the MAC to write to; all ones (broadcast) until learned or configured. */
+    macHi;
+    macLo;
+    /** 1: the MAC is the configuration's and is not learned. */
+    macFixed;
+    /** The address, four words an id. */
+    words;
+    /** Strangers with an id. */
+    strangers = 0;
+    table;
+    mask;
+    seed;
+    next = 0;
+    /** `capacity` ids, `seed`: 32 random bits. */
+    constructor(capacity, seed) {
+        let slots = 64;
+        while (slots < capacity * 2)
+            slots *= 2;
+        this.capacity = capacity;
+        this.mtu = new Int32Array(capacity);
+        this.network = new Int32Array(capacity).fill(NONE);
+        this.overhead = new Int32Array(capacity);
+        this.stranger = new Uint8Array(capacity);
+        this.macHi = new Uint16Array(capacity);
+        this.macLo = new Int32Array(capacity);
+        this.macFixed = new Uint8Array(capacity);
+        this.words = new Int32Array(capacity * 4);
+        this.table = new Int32Array(slots * STRIDE);
+        for (let at = 0; at < this.table.length; at += STRIDE)
+            this.table[at + NETWORK] = FREE;
+        this.mask = slots - 1;
+        this.seed = seed;
+    }
+    /** Id of an address (four big-endian words, IPv4 mapped) in a network, or NONE. */
+    find(network, a, b, c, d) {
+        const at = this.slot(network, a, b, c, d);
+        return this.table[at + NETWORK] === FREE ? NONE : this.table[at + ID];
+    }
+    /** An id for the address in the network, the one it has if any; NONE when all are taken. */
+    add(network, a, b, c, d, stranger) {
+        const at = this.slot(network, a, b, c, d);
+        if (this.table[at + NETWORK] !== FREE)
+            return this.table[at + ID];
+        const id = this.freeId();
+        if (id === NONE)
+            return NONE;
+        this.table.set([a, b, c, d, network, id], at);
+        this.words.set([a, b, c, d], id * 4);
+        this.network[id] = network;
+        this.stranger[id] = stranger ? 1 : 0;
+        this.strangers += stranger ? 1 : 0;
+        this.mtu[id] = 0;
+        this.overhead[id] = a === 0 && b === 0 && c === 0xffff ? 28 : 48;
+        this.macHi[id] = 0xffff;
+        this.macLo[id] = -1;
+        this.macFixed[id] = 0;
+        return id;
+    }
+    /** A stranger has become a peer, or the other way round. */
+    setStranger(id, stranger) {
+        this.strangers += (stranger ? 1 : 0) - this.stranger[id];
+        this.stranger[id] = stranger ? 1 : 0;
+    }
+    /** Frees an id. Whoever names it (FDB, routes, flood list) has let go before. */
+    remove(id) {
+        const [a, b, c, d] = this.words.subarray(id * 4, id * 4 + 4);
+        this.unlink(this.slot(this.network[id], a, b, c, d) / STRIDE);
+        this.strangers -= this.stranger[id];
+        this.stranger[id] = 0;
+        this.network[id] = NONE;
+    }
+    freeId() {
+        for (let k = 0; k < this.capacity; k++) {
+            const id = (this.next + k) % this.capacity;
+            if (this.network[id] !== NONE)
+                continue;
+            this.next = id + 1;
+            return id;
+        }
+        return NONE;
+    }
+    // Backward shift deletion, as in fdb.ts.
+    unlink(i) {
+        const table = this.table;
+        let hole = i;
+        let j = i;
+        for (;;) {
+            j = (j + 1) & this.mask;
+            const at = j * STRIDE;
+            if (table[at + NETWORK] === FREE)
+                break;
+            const home = this.hash(table[at + NETWORK], table[at], table[at + 1], table[at + 2], table[at + 3]) & this.mask;
+            if (((j - home) & this.mask) >= ((j - hole) & this.mask)) {
+                table.copyWithin(hole * STRIDE, at, at + STRIDE);
+                hole = j;
+            }
+        }
+        table.fill(0, hole * STRIDE, hole * STRIDE + STRIDE);
+        table[hole * STRIDE + NETWORK] = FREE;
+    }
+    slot(network, a, b, c, d) {
+        const table = this.table;
+        let i = this.hash(network, a, b, c, d) & this.mask;
+        for (;;) {
+            const at = i * STRIDE;
+            const n = table[at + NETWORK];
+            if (n === FREE)
+                return at;
+            if (n === network && table[at + 3] === d && table[at + 2] === c && table[at + 1] === b && table[at] === a) {
+                return at;
+            }
+            i = (i + 1) & this.mask;
+        }
+    }
+    hash(network, a, b, c, d) {
+        let h = Math.imul(d ^ this.seed, 0x9e3779b1);
+        h = Math.imul(h ^ (h >>> 15) ^ c, 0x85ebca6b);
+        h = Math.imul(h ^ (h >>> 13) ^ b, 0xc2b2ae35);
+        h = Math.imul(h ^ (h >>> 16) ^ a, 0x27d4eb2f);
+        h = Math.imul(h ^ (h >>> 15) ^ network, 0x9e3779b1);
+        return h ^ (h >>> 14);
+    }
+}
+//# sourceMappingURL=vteps.js.map
