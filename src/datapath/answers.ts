@@ -51,7 +51,11 @@ export class Answers {
     const i = this.batch.count
     const at = i * SLOT_LEN + HEADROOM
     const len = icmp.writeTooBig(this.batch.bytes, at, b.bytes, off, end, network.layer2, mtu)
-    if (len === NONE) return
+    if (len === NONE) {
+      // What is never answered must not use up the answers of what is.
+      this.sent[hash & (PAIRS - 1)]!--
+      return
+    }
     this.batch.off[i] = at
     this.batch.len[i] = len
     this.batch.link[i] = network.id

@@ -23,7 +23,7 @@ import * as ipv6 from '../wire/ipv6.ts'
 import * as vxlan from '../wire/vxlan.ts'
 import type { Capture } from './capture.ts'
 
-/** VXLAN and the MACs of the inner frame: what has to repeat for a verdict to hold. */
+/** VXLAN and the MACs of the inner frame: what has to repeat for a verdict to hold. Five words. */
 const REPEATED = vxlan.LEN + 12
 
 export interface InboundParts {
@@ -44,6 +44,7 @@ export interface InboundParts {
 export class Inbound {
   private readonly p: InboundParts
   private datagrams: Batch
+  private view: DataView
   private at = 0
   private cut = 0
   private tick = 0
@@ -57,10 +58,13 @@ export class Inbound {
   constructor(parts: InboundParts) {
     this.p = parts
     this.datagrams = parts.frames
+    this.view = viewOf(parts.frames)
   }
 
   /** Starts with a batch that the sockets have filled. It is ours until `step` has answered false. */
   begin(datagrams: Batch, tick: number): void {
+    // One batch is received into, again and again: its view is made once.
+    if (datagrams !== this.datagrams) this.view = viewOf(datagrams)
     this.datagrams = datagrams
     this.at = 0
     this.cut = 0
@@ -74,6 +78,8 @@ export class Inbound {
     const frames = this.p.frames
     frames.count = 0
     while (this.at < datagrams.count) {
+      // Before the slot is begun: one that is begun and has no datagram taken yet would be begun again.
+      if (frames.count === frames.slots) return true
       if (this.takeSlot(this.at)) return true
       this.at++
       this.cut = 0
@@ -86,15 +92,33 @@ export class Inbound {
     const { frames, counters } = this.p
     if (frames.count === 0) return
     const failed = device.send(frames)
+    // Runs of frames from one VTEP into one network are added up first: shared memory is written once a run.
+    let from = 0
+    let packets = 0
+    let bytes = 0
     for (let k = 0; k < frames.count; k++) {
+      if (frames.link[k] !== frames.link[from] || frames.peer[k] !== frames.peer[from]) {
+        this.count(from, packets, bytes)
+        from = k
+        packets = 0
+        bytes = 0
+      }
       if (failed !== 0 && frames.err[k] !== 0) {
         counters.dropped(drop.DEVICE_WRITE_FAILED, 1)
         continue
       }
-      counters.addNetwork(frames.link[k]!, RX_PACKETS, 1)
-      counters.addNetwork(frames.link[k]!, RX_BYTES, frames.len[k]!)
-      if (frames.peer[k]! >= 0) counters.addVtep(frames.peer[k]!, VTEP_RX_BYTES, frames.len[k]!)
+      packets++
+      bytes += frames.len[k]!
     }
+    this.count(from, packets, bytes)
+  }
+
+  // What went to the device of frame k, from its VTEP.
+  private count(k: number, packets: number, bytes: number): void {
+    const { frames, counters } = this.p
+    counters.addNetwork(frames.link[k]!, RX_PACKETS, packets)
+    counters.addNetwork(frames.link[k]!, RX_BYTES, bytes)
+    if (frames.peer[k]! >= 0) counters.addVtep(frames.peer[k]!, VTEP_RX_BYTES, bytes)
   }
 
   // All datagrams of slot m; true when the frames' batch is full.
@@ -134,7 +158,7 @@ export class Inbound {
   private take(m: number, off: number, end: number, hint: number): number {
     const { bytes } = this.datagrams
     if (end - off < REPEATED + 2) return this.shortCode(off, end)
-    if (this.seen < 0 || !same(bytes, this.seen, off)) {
+    if (this.seen < 0 || !same(this.view, this.seen, off)) {
       this.seen = -1
       const refused = this.judge(m, off, end)
       if (refused !== 0) return refused
@@ -335,11 +359,19 @@ function combineEcn(bytes: Uint8Array, packet: number, end: number, outer: numbe
   return 0
 }
 
-function same(bytes: Uint8Array, a: number, b: number): boolean {
-  for (let k = 0; k < REPEATED; k++) {
-    if (bytes[a + k] !== bytes[b + k]) return false
-  }
-  return true
+// Words through a DataView, since datagrams lie at any offset: a third of the time of twenty bytes (npm run bench -- walk).
+function same(view: DataView, a: number, b: number): boolean {
+  return (
+    view.getInt32(a) === view.getInt32(b) &&
+    view.getInt32(a + 4) === view.getInt32(b + 4) &&
+    view.getInt32(a + 8) === view.getInt32(b + 8) &&
+    view.getInt32(a + 12) === view.getInt32(b + 12) &&
+    view.getInt32(a + 16) === view.getInt32(b + 16)
+  )
+}
+
+function viewOf({ bytes }: Batch): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function word(bytes: Uint8Array, at: number): number {

@@ -134,6 +134,7 @@ export class Tables {
     const v6 = !(a === 0 && b === 0 && c === 0xffff)
     const id = this.vteps.add(network.id, a, b, c, d, true)
     if (id === NONE) return NONE
+    this.counters.clearVtep(id)
     this.setEndpoint(id, sockaddr(v6, [a, b, c, d], side.strangerPort), v6 ? side.pool6 : side.pool4)
     this.learnMtu(id)
     return id

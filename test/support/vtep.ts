@@ -235,9 +235,9 @@ export class Vtep {
   /** Carries datagrams that sockets received; answers what went to the devices. */
   in(...datagrams: Wire[]): Sent[] {
     const b = new Batch(roundUp(datagrams.length), this.slabIn)
-    let at = HEADROOM
+    let at = 0
     for (const [i, d] of datagrams.entries()) {
-      at = lay(this.slabIn, at, d.bytes)
+      at = lay(this.slabIn, at + HEADROOM, d.bytes)
       b.off[i] = at - d.bytes.length
       b.len[i] = d.bytes.length
       b.link[i] = d.socket ?? 0
