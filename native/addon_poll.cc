@@ -16,6 +16,7 @@ class FdPoll;
 
 struct Handle {
   uv_poll_t uv{};
+  uv_fs_t closing{};
   UniqueFd fd;
   FdPoll *owner = nullptr;
   napi_async_cleanup_hook_handle hook = nullptr;
@@ -117,9 +118,23 @@ class FdPoll : public Napi::ObjectWrap<FdPoll> {
     p->call(p->on_ready_, status, events);
   }
 
+  // Closing a device waits for the kernel to take it apart, some 10 ms: a thread of the pool does that. When
+  // the environment ends it is done here, because its end waits for us anyway.
   static void on_close(uv_handle_t *uv) {
     Handle *h = static_cast<Handle *>(uv->data);
-    h->fd.reset();
+    h->closing.data = h;
+    int fd = h->fd.release();
+    if (h->owner && uv_fs_close(uv->loop, &h->closing, fd, on_closed) == 0) return;
+    h->fd.reset(fd);
+    finish(h);
+  }
+
+  static void on_closed(uv_fs_t *request) {
+    uv_fs_req_cleanup(request);
+    finish(static_cast<Handle *>(request->data));
+  }
+
+  static void finish(Handle *h) {
     napi_remove_async_cleanup_hook(h->hook);
     FdPoll *p = h->owner;
     delete h;
