@@ -1,4 +1,4 @@
-// A process that leaves at one stage of a device's life, or a worker that does; run by tuntap.test.ts. Plain JavaScript over
+// A process that leaves at one stage of a device's life, or a worker that does; run by tuntap-life.test.ts. Plain JavaScript over
 // dist/, because workers load no TypeScript on every supported Node.
 //   tuntap-child.mjs STAGE NETNS NAME
 import { once } from 'node:events'

@@ -5,8 +5,8 @@ import type { FdbEntry, NetworkStatus, Status } from '../../src/control/api.ts'
 import type { LabAgent } from '../../src/lab/agent.ts'
 import { built } from '../../src/lab/built.ts'
 import type { Result } from '../../src/lab/command.ts'
-import { ping } from '../../src/lab/ping.ts'
 import type { Host } from '../../src/lab/lab.ts'
+import { ping } from '../../src/lab/ping.ts'
 
 /** A network and a peer as a file has them. */
 export type Keys = Record<string, unknown>

@@ -31,7 +31,11 @@ export async function transferTcp({ from, to, address }: Route, size: number): P
 }
 
 /** Sends `count` datagrams of each size there and back, and expects every one to come back as it went. */
-export async function transferUdp({ from, to, address }: Route, count: number, sizes: readonly number[]): Promise<void> {
+export async function transferUdp(
+  { from, to, address }: Route,
+  count: number,
+  sizes: readonly number[],
+): Promise<void> {
   const echo = new Child(to.spawn(command('udp-echo', address, UDP_PORT)))
   try {
     expect(await echo.line()).toBe('listening')

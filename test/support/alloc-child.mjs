@@ -1,0 +1,150 @@
+// Carries 10^5 packets through each walk and says, as JSON, what that cost the garbage collector; run by alloc.test.ts with
+// --expose-gc. Plain JavaScript over dist/: what is measured is what runs.
+import { PerformanceObserver } from 'node:perf_hooks'
+import { setImmediate as turn } from 'node:timers/promises'
+import { ADDR_LEN, Batch, HEADROOM } from '../../dist/batch.js'
+import { Counters } from '../../dist/counters.js'
+import { Answers } from '../../dist/datapath/answers.js'
+import { Capture } from '../../dist/datapath/capture.js'
+import { Inbound } from '../../dist/datapath/inbound.js'
+import { Outbound } from '../../dist/datapath/outbound.js'
+import { Fdb } from '../../dist/overlay/fdb.js'
+import { Network, Networks } from '../../dist/overlay/networks.js'
+import { Routes } from '../../dist/overlay/routes.js'
+import { Vteps } from '../../dist/overlay/vteps.js'
+
+const PACKETS = 100_000
+const WARM_UP = 400_000
+const ROUNDS = 5
+const SLOTS = 256
+const ROOM = 512
+const SEED = 0x5eed1234
+const FAR = [0, 0, 0xffff, 0xc6120002 | 0]
+
+const swallow = {
+  sent: 0,
+  receive: () => 0,
+  resume: () => 0,
+  send(b) {
+    this.sent += b.count
+    return 0
+  },
+}
+
+/** Tables with one peer; 16 stations behind it. */
+function tables(layer2) {
+  const networks = new Networks()
+  const vteps = new Vteps(64, SEED)
+  const routes = new Routes(SEED)
+  const network = new Network(0, 42, layer2, 4789, new Fdb(1024, 3000, SEED), routes)
+  network.macHi = 0x02ff
+  network.macLo = 1
+  networks.add(network)
+  const vtep = vteps.add(0, ...FAR, false)
+  vteps.mtu[vtep] = 1500
+  network.flood = Int32Array.of(vtep)
+  routes.set([{ prefix: { words: [0x0a000000, 0, 0, 0], v6: false, length: 8 }, vtep }])
+  for (let n = 0; n < 16; n++) network.fdb.learn(0x0200, n, vtep, 0)
+  return { networks, vteps, counters: new Counters(), capture: new Capture(() => {}) }
+}
+
+/** Slots of these packets in turn. */
+function batch(packets, l3) {
+  const b = new Batch(SLOTS, new Uint8Array(SLOTS * ROOM))
+  for (let i = 0; i < SLOTS; i++) {
+    const bytes = packets[i % packets.length]
+    b.off[i] = i * ROOM + HEADROOM
+    b.len[i] = bytes.length
+    b.bytes.set(bytes, b.off[i])
+    b.l3[i] = l3
+    new Uint16Array(b.addr.buffer, b.addr.byteOffset + i * ADDR_LEN, 1)[0] = 2
+    new DataView(b.addr.buffer, b.addr.byteOffset + i * ADDR_LEN).setInt32(4, FAR[3])
+  }
+  b.count = SLOTS
+  return b
+}
+
+function outward(packets, layer2) {
+  const b = batch(packets, layer2 ? 14 : 0)
+  const answers = new Answers(swallow, SEED)
+  const out = new Outbound({
+    ...tables(layer2),
+    answers,
+    datagrams: new Batch(64, b.bytes),
+    seed: SEED,
+    learnMtu: () => {},
+  })
+  return () => {
+    out.begin(b)
+    while (out.step()) out.send(swallow)
+  }
+}
+
+function inward(packets, layer2) {
+  const b = batch(packets, 0)
+  const ports = new Uint16Array(16).fill(4789)
+  const walk = new Inbound({
+    ...tables(layer2),
+    frames: new Batch(64, b.bytes),
+    ports,
+    addStranger: () => -1,
+    ownMac: () => {},
+  })
+  let tick = 0
+  return () => {
+    walk.begin(b, tick++)
+    while (walk.step()) walk.send(swallow)
+  }
+}
+
+const hex = (text) => Buffer.from(text.replaceAll(' ', ''), 'hex')
+const IP = '4500001c00010000401166bc0a2a00010a2a0002 1388003500080000'
+// To a known station, to a group, tagged (refused), cut (refused).
+const FRAMES = ['020000000003 020000000001', 'ffffffffffff 020000000001', '020000000004 020000000002']
+  .map((macs) => hex(`${macs} 0800 ${IP}`))
+  .concat(hex(`020000000003 020000000001 8100 0007 0800 ${IP}`), hex('020000000003 0200'))
+const sealed = (frame) => Buffer.concat([hex('0800000000002a00'), frame])
+const ours = hex(`02ff00000001 020000000001 0800 ${IP}`)
+
+const walks = {
+  'out, layer 2': outward(FRAMES, true),
+  'out, layer 3': outward([hex(IP), hex('60')], false),
+  'in, layer 2': inward([...FRAMES.map(sealed), hex('00')], true),
+  'in, layer 3': inward([sealed(ours), sealed(FRAMES[0])], false),
+}
+// Shows that the measure would see an object a packet.
+if (process.argv[2] === 'wasteful') {
+  const kept = []
+  walks.wasteful = () => {
+    for (let i = 0; i < SLOTS; i++) kept[i] = { i }
+  }
+}
+
+const report = {}
+for (const [name, walk] of Object.entries(walks)) {
+  for (let n = 0; n < WARM_UP; n += SLOTS) walk()
+  // V8 may still compile in the first rounds; an object a packet would be in all of them.
+  const rounds = []
+  for (let k = 0; k < ROUNDS; k++) rounds.push(await measure(walk))
+  report[name] = rounds.sort((a, b) => a.bytesPerPacket - b.bytesPerPacket)[0]
+}
+process.stdout.write(JSON.stringify(report))
+
+async function measure(walk) {
+  globalThis.gc()
+  await turn()
+  let collections = 0
+  const observer = new PerformanceObserver((list) => {
+    collections += list.getEntries().length
+  })
+  observer.observe({ entryTypes: ['gc'] })
+  swallow.sent = 0
+  const before = process.memoryUsage().heapUsed
+  for (let n = 0; n < PACKETS; n += SLOTS) walk()
+  const grown = process.memoryUsage().heapUsed - before
+  // Entries come with the loop's next turns.
+  for (let k = 0; k < 3; k++) await turn()
+  observer.disconnect()
+  // A collection in between makes the heap smaller: the growth is no measure then.
+  return { sent: swallow.sent, collections, bytesPerPacket: collections > 0 ? Infinity : grown / PACKETS }
+}
