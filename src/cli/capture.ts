@@ -17,6 +17,9 @@ export async function capture(flags: Flags): Promise<number> {
   const network = flags.text('network')
   const query = network === undefined ? '' : `?network=${encodeURIComponent(network)}`
   const file = flags.text('write')
+  if (file === '-' && process.stdout.isTTY) {
+    throw new Failure(USAGE, '--write -: stdout is a terminal, and pcap is not for reading; write to a file or a pipe')
+  }
   const stream = await new Client(flags).stream(`/v1/capture${query}`)
   if (file === undefined && process.stdout.isTTY) return show(stream, limit)
   const out = file === undefined || file === '-' ? process.stdout : createWriteStream(file, { mode: 0o600 })
@@ -79,12 +82,8 @@ async function* records(stream: IncomingMessage, limit: number): AsyncGenerator<
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       for (;;) {
-        const need = isHeader
-          ? FILE_HEADER
-          : rest.length < RECORD_HEADER
-            ? RECORD_HEADER
-            : RECORD_HEADER + rest.readUInt32LE(8)
-        if (rest.length < need || (!isHeader && need === RECORD_HEADER)) break
+        const need = isHeader ? FILE_HEADER : recordLength(rest)
+        if (rest.length < need) break
         yield { bytes: rest.subarray(0, need), isHeader }
         rest = rest.subarray(need)
         if (!isHeader && ++seen >= limit) return
@@ -96,4 +95,9 @@ async function* records(stream: IncomingMessage, limit: number): AsyncGenerator<
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'ECONNRESET' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
   }
+}
+
+// With its header; more than there is while that is not whole.
+function recordLength(bytes: Buffer): number {
+  return bytes.length < RECORD_HEADER ? RECORD_HEADER : RECORD_HEADER + bytes.readUInt32LE(8)
 }

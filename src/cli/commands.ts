@@ -7,16 +7,20 @@ export interface Flag {
   readonly short?: string
   /** switch: no value · text: one value · list: may be given again. */
   readonly kind: 'switch' | 'text' | 'list'
-  /** How the value is written in help; FILE and DIR are completed as such. */
+  /** What the value is called; FILE and DIR are completed as such. */
   readonly value?: string
   readonly choices?: readonly string[]
   readonly about: string
+  /** Known only so that it can be refused by name. */
+  readonly hidden?: boolean
 }
 
 export interface Argument {
   readonly name: string
   readonly optional?: boolean
   readonly choices?: readonly string[]
+  /** Completed as a file's name. */
+  readonly isFile?: boolean
   readonly about: string
 }
 
@@ -26,8 +30,9 @@ export type Run = (flags: Flags) => Promise<number>
 export interface Command {
   readonly name: string
   readonly about: string
-  /** Lines under the usage line of its own help. */
+  /** A sentence for its own help. */
   readonly more?: string
+  readonly examples?: readonly string[]
   readonly arguments?: readonly Argument[]
   readonly flags?: readonly Flag[]
   readonly commands?: readonly Command[]
@@ -38,9 +43,9 @@ export interface Command {
 }
 
 export const GLOBAL_FLAGS: readonly Flag[] = [
-  { name: 'config', short: 'c', kind: 'text', value: 'FILE', about: 'Configuration (default /etc/vtepd/vtepd.yaml)' },
-  { name: 'runtime-dir', kind: 'text', value: 'DIR', about: 'Where the socket is (default /run/vtepd)' },
-  { name: 'state-dir', kind: 'text', value: 'DIR', about: 'What survives restarts (default /var/lib/vtepd)' },
+  { name: 'config', short: 'c', kind: 'text', value: 'FILE', about: 'Read FILE instead of /etc/vtepd/vtepd.yaml' },
+  { name: 'runtime-dir', kind: 'text', value: 'DIR', about: "DIR of the agent's socket (default /run/vtepd)" },
+  { name: 'state-dir', kind: 'text', value: 'DIR', about: 'DIR of what survives restarts (default /var/lib/vtepd)' },
   { name: 'json', short: 'j', kind: 'switch', about: 'Answer with one JSON object' },
   { name: 'quiet', short: 'q', kind: 'switch', about: 'Log warnings and errors only' },
   { name: 'verbose', short: 'v', kind: 'switch', about: 'Log more' },
@@ -49,33 +54,36 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
 /** Flags of `up` that describe one network without a file. */
 export const QUICK_FLAGS: readonly Flag[] = [
   { name: 'vni', kind: 'text', value: 'N', about: 'VXLAN network identifier, 0 to 16777215' },
-  { name: 'local', kind: 'list', value: 'ADDRESS', about: 'Our underlay address; once per family' },
-  { name: 'peer', kind: 'list', value: 'ADDRESS', about: 'Another VTEP, ADDRESS or ADDRESS:PORT; may be repeated' },
-  { name: 'address', kind: 'list', value: 'CIDR', about: 'Address of the device; may be repeated' },
+  { name: 'local', kind: 'list', value: 'ADDRESS', about: 'Our underlay address; may be repeated, one per family' },
+  { name: 'peer', kind: 'list', value: 'HOST', about: 'Another VTEP, as HOST or HOST:PORT; may be repeated' },
+  { name: 'address', kind: 'list', value: 'CIDR', about: 'Address of our device, as 10.42.0.1/24; may be repeated' },
   {
     name: 'device',
     kind: 'text',
     value: 'KIND',
     choices: ['tap', 'tun'],
-    about: 'tap: layer 2 (default), tun: layer 3',
+    about: 'tap: layer 2 (default), tun: layer 3 with one peer',
   },
-  { name: 'interface', kind: 'text', value: 'NAME', about: 'Name of the device (default vt<vni>)' },
-  { name: 'port', kind: 'text', value: 'PORT', about: 'VXLAN port (default 4789)' },
-  { name: 'mtu', kind: 'text', value: 'BYTES', about: 'MTU of the device (default: underlay MTU less overhead)' },
+  { name: 'interface', kind: 'text', value: 'NAME', about: 'NAME of our device (default vt and the VNI)' },
+  { name: 'port', kind: 'text', value: 'PORT', about: 'UDP port for VXLAN (default 4789)' },
+  { name: 'mtu', kind: 'text', value: 'BYTES', about: "MTU of our device (default: the underlay's less overhead)" },
   { name: 'plain', kind: 'switch', about: 'Send in clear, and mean it' },
+  { name: 'key', kind: 'text', value: 'FILE', about: 'Not in this version', hidden: true },
 ]
 
 const NETWORK: Flag = { name: 'network', kind: 'text', value: 'NAME', about: 'This network only' }
+const IN_NETWORK: Flag = { ...NETWORK, about: 'The network of the station' }
 const MAC: Argument = { name: 'mac', about: 'MAC address of the station' }
 
 export const COMMANDS: readonly Command[] = [
   {
     name: 'up',
     about: 'Run the agent in the foreground; Ctrl-C cleans up',
-    more:
-      'Without flags it reads /etc/vtepd/vtepd.yaml and /etc/vtepd/conf.d/*.yaml.\n' +
-      'One network without a file:\n' +
-      '  vtepd up --vni 42 --local 198.18.0.1 --peer 198.18.0.2 --address 10.42.0.1/24 --plain',
+    more: 'Reads /etc/vtepd/vtepd.yaml with /etc/vtepd/conf.d/*.yaml, or FILE alone, or takes one network from flags.',
+    examples: [
+      'vtepd up -c vtepd.yaml',
+      'vtepd up --vni 42 --local 198.18.0.1 --peer 198.18.0.2 --address 10.42.0.1/24 --plain',
+    ],
     flags: QUICK_FLAGS,
     ownSignals: true,
     load: async () => (await import('./up.ts')).up,
@@ -111,22 +119,23 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'fdb',
-    about: 'Which station is behind which VTEP; add, del',
+    about: 'Which station is behind which VTEP; also add and del',
     flags: [NETWORK],
     load: async () => (await import('./fdb.ts')).list,
     commands: [
       {
         name: 'add',
         about: 'Bind a station to a VTEP until the agent stops',
-        arguments: [MAC, { name: 'vtep', about: 'Name of a peer, or an underlay address' }],
-        flags: [NETWORK],
+        arguments: [MAC, { name: 'vtep', about: 'Name of a peer, or its underlay address' }],
+        flags: [IN_NETWORK],
+        examples: ['vtepd fdb add 02:00:5e:10:00:01 host-b --network blue'],
         load: async () => (await import('./fdb.ts')).add,
       },
       {
         name: 'del',
         about: 'Forget a station',
         arguments: [MAC],
-        flags: [NETWORK],
+        flags: [IN_NETWORK],
         load: async () => (await import('./fdb.ts')).del,
       },
     ],
@@ -134,10 +143,10 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'capture',
     about: 'Inner traffic as pcap, or one line a packet on a terminal',
-    more: 'For example:\n  vtepd capture -w blue.pcap --network blue\n  vtepd capture | tshark -r -',
+    examples: ['vtepd capture --network blue -w blue.pcap', 'vtepd capture | tshark -r -'],
     flags: [
       NETWORK,
-      { name: 'write', short: 'w', kind: 'text', value: 'FILE', about: 'Write pcap to FILE (-: stdout)' },
+      { name: 'write', short: 'w', kind: 'text', value: 'FILE', about: 'Write pcap to FILE; - is stdout' },
       { name: 'count', short: 'n', kind: 'text', value: 'N', about: 'End after N packets' },
     ],
     load: async () => (await import('./capture.ts')).capture,
@@ -149,7 +158,7 @@ export const COMMANDS: readonly Command[] = [
       {
         name: 'check',
         about: 'List every fault of a configuration with its mend',
-        arguments: [{ name: 'file', optional: true, about: 'The file (default: what `up` would read)' }],
+        arguments: [{ name: 'file', optional: true, isFile: true, about: 'The file (default: what `up` would read)' }],
         load: async () => (await import('./config.ts')).check,
       },
       {
@@ -162,7 +171,10 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'completion',
     about: 'Completion script for a shell',
-    more: 'For example:\n  vtepd completion bash > /usr/share/bash-completion/completions/vtepd',
+    examples: [
+      'vtepd completion bash > /usr/share/bash-completion/completions/vtepd',
+      'vtepd completion zsh > /usr/share/zsh/vendor-completions/_vtepd',
+    ],
     arguments: [{ name: 'shell', choices: ['bash', 'zsh'], about: 'bash or zsh' }],
     load: async () => (await import('./completion.ts')).completion,
   },

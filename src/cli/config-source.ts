@@ -1,56 +1,83 @@
-// Where a configuration comes from: `-c FILE`, or /etc/vtepd/vtepd.yaml with conf.d/*.yaml beside it. Files are joined before
-// they are checked: `networks` and `peers` of all of them together, everything else from the main file alone.
+// Where a configuration comes from: `-c FILE`, or /etc/vtepd/vtepd.yaml with /etc/vtepd/conf.d/*.yaml. Files are joined before
+// they are checked, `networks` and `peers` name by name, and a fault names the file and the line that it was written in.
 import { readdir, readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
-import { parseDocument } from 'yaml'
+import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { ConfigError, parseConfig } from '../control/config.ts'
+import { pathText } from '../control/fault.ts'
 import type { Config } from '../control/model.ts'
+import { readSource } from '../control/source.ts'
 import { FAILED, Failure, NOT_PERMITTED, USAGE } from './exit.ts'
 
-const DEFAULT_FILE = '/etc/vtepd/vtepd.yaml'
-/** What files of conf.d may hold. */
-const JOINED = ['networks', 'peers'] as const
+export const DEFAULT_FILE = '/etc/vtepd/vtepd.yaml'
+/** What several files may hold parts of. */
+const JOINED = ['networks', 'peers']
 
-/** `file` undefined: the default file with its conf.d. Throws ConfigError with all faults, or Failure. */
-export async function readConfig(file: string | undefined): Promise<Config> {
-  const path = file ?? DEFAULT_FILE
-  const text = await read(path)
-  const parts = file === undefined ? await confD(join(dirname(path), 'conf.d')) : []
-  if (parts.length === 0) return parseConfig(text, { path, hostname: hostname() })
-  // The main file alone first: its faults come with its own line numbers.
-  parseConfig(text, { path, hostname: hostname() })
-  return parseConfig(JSON.stringify(joined(path, text, parts)), { path: `${path} with conf.d`, hostname: hostname() })
-}
-
-interface Part {
+interface Source {
   readonly path: string
   readonly text: string
 }
 
-async function confD(dir: string): Promise<Part[]> {
-  const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
-  const files = names.filter((name) => /\.ya?ml$/.test(name)).sort()
-  return Promise.all(files.map(async (name) => ({ path: join(dir, name), text: await read(join(dir, name)) })))
+/** `file` undefined: `main` with its conf.d. Throws ConfigError with all faults, or Failure for a file that cannot be read. */
+export async function readConfig(file: string | undefined, main = DEFAULT_FILE): Promise<Config> {
+  const sources = file === undefined ? await standard(main) : [{ path: file, text: await read(file) }]
+  const [only] = sources
+  if (sources.length === 1) return parseConfig(only!.text, { path: only!.path, hostname: hostname() })
+  return parseJoined(sources, `${main} with conf.d`)
 }
 
-function joined(path: string, text: string, parts: readonly Part[]): object {
-  const whole = mapOf(path, text)
+async function standard(main: string): Promise<Source[]> {
+  const dir = join(dirname(main), 'conf.d')
+  const names = (await list(dir)).filter((name) => name.endsWith('.yaml') && !name.startsWith('.')).sort()
+  const parts = await Promise.all(
+    names.map(async (name) => ({ path: join(dir, name), text: await read(join(dir, name)) })),
+  )
+  const text = await read(main).catch((error: unknown) => {
+    // The parts alone may be a whole configuration.
+    if (parts.length > 0 && error instanceof Failure && error.exitCode === USAGE) return null
+    throw error
+  })
+  return text === null ? parts : [{ path: main, text }, ...parts]
+}
+
+function parseJoined(sources: readonly Source[], path: string): Config {
+  // A line a key, so that a line of the whole leads back to the one that was written.
+  const text = JSON.stringify(joined(sources, path), null, 1)
+  try {
+    return parseConfig(text, { path, hostname: hostname() })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new ConfigError(path, placed(error.faults, text, sources))
+  }
+}
+
+function joined(sources: readonly Source[], path: string): Record<string, unknown> {
   const faults: string[] = []
-  for (const part of parts) {
-    for (const [key, value] of Object.entries(mapOf(part.path, part.text))) {
-      if (!JOINED.includes(key as (typeof JOINED)[number])) {
-        faults.push(`${part.path}: ${key}: belongs into ${path}; files of conf.d hold ${JOINED.join(' and ')} only`)
-        continue
-      }
-      whole[key] ??= {}
-      const into = whole[key] as Record<string, unknown>
-      for (const [name, entry] of Object.entries((value ?? {}) as Record<string, unknown>)) {
-        if (Object.hasOwn(into, name)) faults.push(`${part.path}: ${key}.${name}: is defined twice; keep one`)
-        else into[name] = entry
+  const whole: Record<string, unknown> = {}
+  const holder = new Map<string, string>()
+  for (const source of sources) {
+    const { value, faults: own } = readSource(source.text)
+    faults.push(...own.texts().map((fault) => `${source.path}: ${fault}`))
+    if (value === undefined || value === null) continue
+    if (!isRecord(value)) {
+      faults.push(`${source.path}: configuration: want keys with values; see docs/configuration.md`)
+      continue
+    }
+    const take = (into: Record<string, unknown>, at: readonly string[], entry: unknown): void => {
+      const key = at.at(-1)!
+      const label = pathText(at)
+      const first = holder.get(label)
+      if (first !== undefined) faults.push(`${source.path}: ${label}: stands in ${first} as well; keep one of them`)
+      else into[key] = entry
+      holder.set(label, first ?? source.path)
+    }
+    for (const [key, entry] of Object.entries(value)) {
+      const isJoined = JOINED.includes(key) && (entry === null || isRecord(entry))
+      if (!isJoined || (Object.hasOwn(whole, key) && !isRecord(whole[key]))) take(whole, [key], entry)
+      else {
+        const into = (whole[key] ??= {}) as Record<string, unknown>
+        for (const [name, one] of Object.entries(entry ?? {})) take(into, [key, name], one)
       }
     }
   }
@@ -58,27 +85,85 @@ function joined(path: string, text: string, parts: readonly Part[]): object {
   return whole
 }
 
-function mapOf(path: string, text: string): Record<string, unknown> {
-  const document = parseDocument(text)
-  const [first] = document.errors
-  if (first) throw new ConfigError(path, [`${path}: ${first.message.split('\n')[0]}`])
-  const value: unknown = document.toJS()
-  if (value === null) return {}
-  if (typeof value !== 'object' || Array.isArray(value)) throw new ConfigError(path, [`${path}: want keys with values`])
-  return value as Record<string, unknown>
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+// `… (line 7)` of the joined text as `… (FILE, line 3)`.
+function placed(faults: readonly string[], text: string, sources: readonly Source[]): string[] {
+  const origins = new Map<string, string>()
+  for (const source of [...sources].reverse()) {
+    for (const [key, line] of linesOf(source.text)) origins.set(key, `${source.path}, line ${line}`)
+  }
+  const keys = new Map([...linesOf(text)].map(([key, line]) => [line, key]))
+  return faults.map((fault) =>
+    fault.replace(/ \(line (\d+)\)$/, (_, line: string) => {
+      // What an alias stands for was written elsewhere: the alias's own line, then.
+      for (let key = keys.get(Number(line)) ?? '[]'; key !== '[]'; key = above(key)) {
+        const origin = origins.get(key)
+        if (origin !== undefined) return ` (${origin})`
+      }
+      return ''
+    }),
+  )
+}
+
+function above(key: string): string {
+  return JSON.stringify((JSON.parse(key) as unknown[]).slice(0, -1))
+}
+
+// The line of every key and list item, by its path as JSON.
+function linesOf(text: string): Map<string, number> {
+  const counter = new LineCounter()
+  const document = parseDocument(text, { lineCounter: counter, uniqueKeys: false, logLevel: 'silent' })
+  const lines = new Map<string, number>()
+  const paths = new Map<unknown, readonly unknown[]>([[document.contents, []]])
+  const note = (node: unknown, path: readonly unknown[]): void => {
+    const { range } = node as { range?: readonly [number, number, number] | null }
+    if (range) lines.set(JSON.stringify(path), counter.linePos(range[0]).line)
+  }
+  visit(document, {
+    Pair(_, pair, ancestors) {
+      const key = isScalar(pair.key) ? String(pair.key.value ?? '') : String(pair.key)
+      const path = [...(paths.get(ancestors.at(-1)) ?? []), key]
+      note(pair.key, path)
+      paths.set(pair.value, path)
+    },
+    Seq(_, seq) {
+      const path = paths.get(seq) ?? []
+      seq.items.forEach((item, i) => {
+        if (isMap(item) || isScalar(item)) note(item, [...path, i])
+        paths.set(item, [...path, i])
+      })
+    },
+  })
+  return lines
+}
+
+async function list(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw unreadable(dir, error)
+  }
 }
 
 async function read(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') {
-      const mend =
-        'write one (docs/configuration.md), name another with -c, or describe a network by flags (`vtepd up --help`)'
-      throw new Failure(USAGE, `${path}: no such file; ${mend}`)
-    }
-    if (code === 'EACCES') throw new Failure(NOT_PERMITTED, `${path}: not permitted to read it; run as root`)
-    throw new Failure(FAILED, `${path}: ${message}`)
+    throw unreadable(path, error)
   }
+}
+
+function unreadable(path: string, error: unknown): Failure {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    const mend = 'write one (docs/configuration.md), name another with -c, or use flags (`vtepd up --help`)'
+    return new Failure(USAGE, `${path}: no such file; ${mend}`)
+  }
+  if (code === 'EISDIR') return new Failure(USAGE, `${path}: is a directory; name a file`)
+  if (code === 'EACCES') return new Failure(NOT_PERMITTED, `${path}: not permitted to read it; run as root`)
+  return new Failure(FAILED, `${path}: ${message}`)
 }

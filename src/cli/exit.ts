@@ -30,14 +30,15 @@ export function exitCodeOf(error: unknown): number {
 
 /** What is said on stderr: one line, and one indented line for each fault when there are several. */
 export function explain(error: unknown): string {
-  if (!(error instanceof Error)) return `vtepd: ${String(error)}\n`
+  if (!(error instanceof Error)) return `vtepd: ${oneLine(String(error))}\n`
   const { lines, faults } = error as { lines?: readonly string[]; faults?: readonly string[] }
   const more = lines ?? faults ?? []
   // Where the message lists its faults itself, they are in its later lines.
   const head = oneLine(more.length === 0 ? error.message : error.message.split('\n')[0]!)
-  if (more.length === 0 || (more.length === 1 && head.includes(more[0]!))) return `vtepd: ${head}\n`
-  if (more.length === 1) return `vtepd: ${head}: ${more[0]}\n`
-  return `vtepd: ${head}:\n${more.map((line) => `  ${line}\n`).join('')}`
+  const said = /^vtepd[ :]/.test(head) ? head : `vtepd: ${head}`
+  if (more.length === 0 || (more.length === 1 && head.includes(more[0]!))) return `${said}\n`
+  if (more.length === 1) return `${said}: ${more[0]}\n`
+  return `${said}:\n${more.map((line) => `  ${line}\n`).join('')}`
 }
 
 function oneLine(text: string): string {

@@ -2,10 +2,10 @@
 // line. Nothing runs here.
 import yargs, { type Argv } from 'yargs'
 import { nearest } from '../control/fault.ts'
+import { version } from '../version.ts'
 import { COMMANDS, type Command, type Flag, flagsOf, GLOBAL_FLAGS } from './commands.ts'
 import { Failure, USAGE } from './exit.ts'
 import { type Flags, join, unknownVariables } from './flags.ts'
-import { version } from './version.ts'
 
 export type Parsed =
   | { readonly kind: 'run'; readonly command: Command; readonly flags: Flags; readonly warnings: readonly string[] }
@@ -15,7 +15,7 @@ export type Parsed =
 const WIDTH = 100
 
 const WORDS: Record<string, string> = {
-  'Options:': 'Flags:',
+  'Options:': 'Global flags:',
   'Positionals:': 'Arguments:',
   'Show help': 'This help',
   'Show version number': 'The version',
@@ -74,13 +74,13 @@ function root(columns: number): Argv {
     .epilogue('A flag is also a variable: VTEPD_RUNTIME_DIR for --runtime-dir. `vtepd <command> --help` says more.')
     .help('help')
     .alias('help', 'h')
-    .version(version())
+    .version(version)
     .wrap(Math.min(columns, WIDTH))
     .strict()
     .demandCommand(1)
     .exitProcess(false)
   for (const flag of GLOBAL_FLAGS) addFlag(parser, flag)
-  return parser.group([...GLOBAL_FLAGS.map((flag) => flag.name), 'help', 'version'], 'Global flags:') as Argv
+  return parser
 }
 
 type Choose = (command: Command, typed: Record<string, unknown>) => void
@@ -98,7 +98,14 @@ function addCommands(parser: Argv, commands: readonly Command[], path: readonly 
       for (const argument of command.arguments ?? []) {
         own.positional(argument.name, { type: 'string', describe: argument.about })
       }
-      for (const flag of command.flags ?? []) addFlag(own, flag)
+      const flags = command.flags ?? []
+      for (const flag of flags) addFlag(own, flag)
+      if (flags.length > 0)
+        own.group(
+          flags.map((flag) => flag.name),
+          'Flags:',
+        )
+      for (const example of command.examples ?? []) own.example(example, '')
       if (!command.load) own.demandCommand(1)
       addCommands(own, command.commands ?? [], [...path, command.name], choose)
       return own
@@ -113,12 +120,12 @@ function addCommands(parser: Argv, commands: readonly Command[], path: readonly 
 }
 
 function addFlag(parser: Argv, flag: Flag): void {
-  const value = flag.value === undefined ? '' : `${flag.value}: `
   parser.option(flag.name, {
     ...(flag.short === undefined ? {} : { alias: flag.short }),
     type: flag.kind === 'switch' ? 'boolean' : 'string',
     requiresArg: flag.kind !== 'switch',
-    describe: `${value}${flag.about}`,
+    describe: flag.about,
+    hidden: flag.hidden === true,
   })
 }
 
@@ -165,7 +172,7 @@ function unknown(path: readonly string[], word: string, isFlag: boolean): Failur
   const where = ['vtepd', ...path].join(' ')
   const short = word.length === 1
   const name = isFlag ? `${short ? '-' : '--'}${word}` : JSON.stringify(word)
-  const own = [...(commandAt(path)?.flags ?? []), ...GLOBAL_FLAGS].map((flag) => flag.name)
+  const own = [...(commandAt(path)?.flags ?? []), ...GLOBAL_FLAGS].filter((f) => !f.hidden).map((f) => f.name)
   const guess = short && isFlag ? null : nearest(word, isFlag ? [...own, 'help', 'version'] : below(path))
   const kind = isFlag ? 'flag' : below(path).length > 0 ? 'command' : 'argument'
   const mend =

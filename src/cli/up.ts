@@ -17,84 +17,121 @@ const PATIENCE = 10_000
 export async function up(flags: Flags): Promise<number> {
   const log = createLog({ level: flags.on('verbose') ? 'debug' : flags.on('quiet') ? 'warn' : 'info' })
   const quick = quickFlags(flags)
-  const config = quick ? fromQuickFlags(quick, { hostname: hostname() }) : await readConfig(flags.text('config'))
-  const agent = await startAgent(config, {
-    runtimeDir: flags.runtimeDir,
-    log,
-    ...(quick ? {} : { readConfig: (): Promise<Config> => readConfig(flags.text('config')) }),
-  })
-  notify('READY=1')
-  const watchdog = startWatchdog(agent)
-  const forced = obeySignals(agent, log)
-  await Promise.race([agent.done, forced])
-  if (watchdog) clearInterval(watchdog)
-  return process.exitCode === FAILED ? FAILED : DONE
+  const file = flags.origin('config') === null ? undefined : flags.text('config')
+  const read = (): Promise<Config> => readConfig(file)
+  const config = quick ? fromQuickFlags(quick, { hostname: hostname() }) : await read()
+  const foreground = new Foreground(log)
+  const options = { runtimeDir: flags.runtimeDir, log, ...(quick ? {} : { readConfig: read }) }
+  const started = startAgent(config, options).then((agent) => foreground.attach(agent))
+  return Promise.race([started, foreground.cut])
 }
 
-// null: a file is meant.
+// null: a file is meant. What was typed goes before what is in the environment.
 function quickFlags(flags: Flags): QuickFlags | null {
   const given = QUICK_FLAGS.filter((flag) => flags.origin(flag.name) !== null)
   if (given.length === 0) return null
-  if (flags.origin('config') !== null) {
+  const isTyped = given.some((flag) => flags.origin(flag.name) === 'command line')
+  const configOrigin = flags.origin('config')
+  if (configOrigin !== null && isTyped === (configOrigin === 'command line')) {
     const names = given.map((flag) => `--${flag.name}`).join(', ')
-    throw new Failure(
-      USAGE,
-      `${names}: describe a network without a file, so --config cannot be given as well; drop one`,
-    )
+    const what = given.length === 1 ? 'describes' : 'describe'
+    throw new Failure(USAGE, `${names}: ${what} a network without a file, and --config names a file; drop one of them`)
   }
+  if (configOrigin === 'command line') return null
   const values = given.map(({ name, kind }) => {
     return [name, kind === 'switch' ? flags.on(name) : kind === 'list' ? flags.list(name) : flags.text(name)]
   })
   return Object.fromEntries(values) as QuickFlags
 }
 
-// Resolves when cleaning up is cut short, by a second signal or because it takes too long.
-function obeySignals(agent: Agent, log: Log): Promise<void> {
-  process.on('SIGHUP', () => void reload(agent, log))
-  return new Promise((resolve) => {
-    let asked = false
-    const stop = (signal: string): void => {
-      if (asked) {
-        process.exitCode = FAILED
-        resolve()
-        return
-      }
-      asked = true
-      log.info(`${signal}: cleaning up`)
-      notify('STOPPING=1')
-      agent.stop()
-      setTimeout(() => {
-        log.error(`cleaning up takes longer than ${PATIENCE / 1000} s: giving up`)
-        process.exitCode = FAILED
-        resolve()
-      }, PATIENCE).unref()
-    }
-    process.on('SIGINT', stop)
-    process.on('SIGTERM', stop)
-  })
-}
+// The life of the process: signals from the first moment on, the service manager, and the exit code.
+class Foreground {
+  /** Resolves with the exit code when cleaning up is cut short. */
+  readonly cut: Promise<number>
+  private readonly log: Log
+  private agent: Agent | null = null
+  private stopping = false
+  private failed = false
+  private cutShort!: (exitCode: number) => void
 
-async function reload(agent: Agent, log: Log): Promise<void> {
-  notify(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`)
-  try {
-    await agent.reload()
-  } catch (error) {
-    log.error(
-      `reload refused, the configuration stays as it was: ${explain(error)
-        .replace(/^vtepd: /, '')
-        .trim()}`,
-    )
+  constructor(log: Log) {
+    this.log = log
+    this.cut = new Promise((resolve) => {
+      this.cutShort = resolve
+    })
+    process.on('SIGINT', (signal) => this.stop(signal))
+    process.on('SIGTERM', (signal) => this.stop(signal))
+    process.on('SIGHUP', () => void this.reload())
+    process.on('uncaughtException', (error) => this.fail(error))
   }
-  notify('READY=1')
-}
 
-// sd_watchdog_enabled(3): half of the time that the service manager waits.
-function startWatchdog(agent: Agent): NodeJS.Timeout | null {
-  const usec = Number(process.env['WATCHDOG_USEC'])
-  if (!(usec > 0)) return null
-  const timer = setInterval(() => {
-    if (agent.alive()) notify('WATCHDOG=1')
-  }, usec / 2000)
-  timer.unref()
-  return timer
+  /** From here the agent runs; resolves with the exit code once it has cleaned up. */
+  async attach(agent: Agent): Promise<number> {
+    this.agent = agent
+    // A signal came while the devices were being made.
+    if (this.stopping) agent.stop()
+    else this.log.info(agent.ready() ? 'ready' : 'started, but not ready yet; `vtepd status` says what is missing')
+    this.tell('READY=1')
+    const watchdog = this.startWatchdog(agent)
+    await agent.done
+    if (watchdog) clearInterval(watchdog)
+    if (!this.stopping) this.tell('STOPPING=1')
+    return this.failed || process.exitCode === FAILED ? FAILED : DONE
+  }
+
+  private stop(why: string): void {
+    if (this.stopping) {
+      this.log.warn(`${why} again: not cleaning up`)
+      this.cutShort(FAILED)
+      return
+    }
+    this.stopping = true
+    this.log.info(`${why}: cleaning up`)
+    this.tell('STOPPING=1')
+    this.agent?.stop()
+    const giveUp = (): void => {
+      this.log.error(`cleaning up takes longer than ${PATIENCE / 1000} s: giving up`)
+      this.cutShort(FAILED)
+    }
+    setTimeout(giveUp, PATIENCE).unref()
+  }
+
+  private fail(error: unknown): void {
+    this.failed = true
+    const message = error instanceof Error ? error.message : String(error)
+    this.log.error(`unexpected, please report it: ${message}`)
+    if (error instanceof Error) this.log.debug(error.stack ?? message)
+    this.stop('an error')
+  }
+
+  private async reload(): Promise<void> {
+    if (!this.agent || this.stopping) return
+    this.tell(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`)
+    try {
+      await this.agent.reload()
+    } catch (error) {
+      const why = explain(error).replace(/^vtepd: /, '')
+      this.log.error(`reload refused, the configuration stays as it was: ${why.trim()}`)
+    }
+    this.tell('READY=1')
+  }
+
+  // sd_watchdog_enabled(3): twice in the time that the service manager waits.
+  private startWatchdog(agent: Agent): NodeJS.Timeout | null {
+    const { WATCHDOG_USEC: usec, WATCHDOG_PID: pid } = process.env
+    if (!(Number(usec) > 0) || (pid !== undefined && Number(pid) !== process.pid)) return null
+    const beat = (): void => {
+      if (agent.alive()) this.tell('WATCHDOG=1')
+    }
+    return setInterval(beat, Number(usec) / 2000).unref()
+  }
+
+  // A service manager that does not listen is no reason to stop carrying packets.
+  private tell(state: string): void {
+    try {
+      notify(state)
+    } catch (error) {
+      this.log.warn(`cannot tell the service manager ${state.split('\n')[0]}: ${(error as Error).message}`)
+    }
+  }
 }

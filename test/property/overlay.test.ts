@@ -141,9 +141,13 @@ describe('vteps', () => {
     fc.constantFrom(0, 0x20010db8),
     fc.constant(0),
     fc.constantFrom(0, 0xffff),
-    fc.nat(12),
+    fc.nat(6),
   )
-  const call = fc.record({ kind: fc.constantFrom('add', 'add', 'remove', 'stranger'), where, stranger: fc.boolean() })
+  const call = fc.record({
+    kind: fc.constantFrom('add', 'add', 'add', 'remove', 'remove', 'stranger'),
+    where,
+    stranger: fc.boolean(),
+  })
 
   test('hands out ids like a Map, each to one address of one network', () => {
     fc.assert(
@@ -177,6 +181,8 @@ describe('vteps', () => {
           for (const [text, { id, stranger }] of slow) {
             expect([fast.network[id], ...fast.words.subarray(id * 4, id * 4 + 4)].join()).toBe(text)
             expect(fast.stranger[id]).toBe(stranger ? 1 : 0)
+            const [network, a, b, c, d] = text.split(',').map(Number) as [number, number, number, number, number]
+            expect(fast.find(network, a, b, c, d)).toBe(id)
           }
         },
       ),
