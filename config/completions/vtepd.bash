@@ -1,32 +1,49 @@
 # bash completion for vtepd; made by `vtepd completion bash`
+_vtepd_files() {
+  compopt -o filenames 2>/dev/null
+  COMPREPLY=($(compgen "$1" -- "$cur"))
+}
 _vtepd() {
-  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= word words=
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= words= files= word skip=
   case $prev in
-    --config|-c|--write|-w) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --runtime-dir|--state-dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    --config|-c|--write|-w) _vtepd_files -f; return ;;
+    --runtime-dir|--state-dir) _vtepd_files -d; return ;;
+    --device) COMPREPLY=($(compgen -W "tap tun" -- "$cur")); return ;;
+    --vni|--local|--peer|--address|--interface|--port|--mtu|--network|--count|-n) COMPREPLY=(); return ;;
   esac
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $word in -*) ;; *) path="$path $word" ;; esac
+    if [[ $skip ]]; then skip=; continue; fi
+    case $word in
+      --config|-c|--runtime-dir|--state-dir|--vni|--local|--peer|--address|--device|--interface|--port|--mtu|--network|--write|-w|--count|-n) skip=1 ;;
+      -*) ;;
+      *) path="$path $word" ;;
+    esac
   done
   case $path in
     '') words="up stop reload status networks peers fdb capture config completion demo" ;;
-    ' up') words="--vni --local --peer --address --device --interface --port --mtu --plain" ;;
-    ' stop') words="--cleanup" ;;
-    ' reload') words="" ;;
-    ' status') words="--watch" ;;
-    ' networks') words="" ;;
-    ' peers') words="" ;;
+    ' up'*) words="--vni --local --peer --address --device --interface --port --mtu --plain" ;;
+    ' stop'*) words="--cleanup" ;;
+    ' reload'*) words="" ;;
+    ' status'*) words="--watch" ;;
+    ' networks'*) words="" ;;
+    ' peers'*) words="" ;;
     ' fdb') words="add del --network" ;;
     ' fdb add') words="--network" ;;
+    ' fdb add '*) words="--network" ;;
     ' fdb del') words="--network" ;;
-    ' capture') words="--network --write --count" ;;
-    ' config') words="check schema" ;;
-    ' config check') words="" ;;
-    ' config schema') words="" ;;
-    ' completion') words="bash zsh" ;;
-    ' demo') words="" ;;
-    ' config check'*) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    ' fdb del '*) words="--network" ;;
+    ' fdb '*) words="--network" ;;
+    ' capture'*) words="--network --write --count" ;;
+    ' config') words="check schema " ;;
+    ' config check') words="" files=1 ;;
+    ' config check '*) words="" ;;
+    ' config schema'*) words="" ;;
+    ' config '*) words="" ;;
+    ' completion') words="bash zsh " ;;
+    ' completion '*) words="" ;;
+    ' demo'*) words="" ;;
   esac
+  if [[ $files && $cur != -* ]]; then _vtepd_files -f; return; fi
   COMPREPLY=($(compgen -W "$words --config --runtime-dir --state-dir --json --quiet --verbose --help" -- "$cur"))
 }
 complete -F _vtepd vtepd

@@ -76,7 +76,8 @@ function joined(sources: readonly Source[], path: string): Record<string, unknow
       const isJoined = JOINED.includes(key) && (entry === null || isRecord(entry))
       if (!isJoined || (Object.hasOwn(whole, key) && !isRecord(whole[key]))) take(whole, [key], entry)
       else {
-        const into = (whole[key] ??= {}) as Record<string, unknown>
+        whole[key] ??= {}
+        const into = whole[key] as Record<string, unknown>
         for (const [name, one] of Object.entries(entry ?? {})) take(into, [key, name], one)
       }
     }

@@ -61,7 +61,7 @@ describe('every packet is counted once', () => {
   test('that the underlay brings', () => {
     const wire = fc
       .record({
-        list: fc.array(bytes, { minLength: 1, maxLength: 12 }),
+        list: fc.array(bytes, { minLength: 1, maxLength: 12, size: 'max' }),
         header: fc.oneof(
           { weight: 6, arbitrary: fc.constant(hex('0800000000002a00')) },
           { weight: 1, arbitrary: fc.uint8Array({ minLength: 0, maxLength: 8 }) },
@@ -78,15 +78,20 @@ describe('every packet is counted once', () => {
         }),
       )
     fc.assert(
-      fc.property(fc.array(wire, { minLength: 1, maxLength: 12 }), settings, fc.boolean(), (wires, o, layer2) => {
-        const v = host(o, layer2, 1500)
-        const refuse = (n: number) => (n % 7 === 0 ? -5 : 0)
-        v.device.refuse = (s) => refuse(s.bytes.length)
-        v.in(...wires)
-        const [given, told] = v.law()
-        expect(told).toBe(given)
-        expect(given).toBeGreaterThanOrEqual(wires.length)
-      }),
+      fc.property(
+        fc.array(wire, { minLength: 1, maxLength: 12, size: 'max' }),
+        settings,
+        fc.boolean(),
+        (wires, o, layer2) => {
+          const v = host(o, layer2, 1500)
+          const refuse = (n: number) => (n % 7 === 0 ? -5 : 0)
+          v.device.refuse = (s) => refuse(s.bytes.length)
+          v.in(...wires)
+          const [given, told] = v.law()
+          expect(told).toBe(given)
+          expect(given).toBeGreaterThanOrEqual(wires.length)
+        },
+      ),
       { seed, numRuns: 500 },
     )
   })
@@ -107,7 +112,7 @@ describe('every packet is counted once', () => {
       )
     fc.assert(
       fc.property(
-        fc.array(frame, { minLength: 1, maxLength: 20 }),
+        fc.array(frame, { minLength: 1, maxLength: 20, size: 'max' }),
         settings,
         fc.boolean(),
         fc.constantFrom(0, 90, 120, 1500),
@@ -129,7 +134,7 @@ describe('every packet is counted once', () => {
 
   test('that comes in as noise alone', () => {
     fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 64 }), { minLength: 1, maxLength: 40 }), (list) => {
+      fc.property(fc.array(fc.uint8Array({ maxLength: 64 }), { minLength: 1, maxLength: 40, size: 'max' }), (list) => {
         const v = host({ accept: ANY }, true, 1500)
         v.in(...list.map((b) => ({ bytes: b, from: '203.0.113.9' })))
         expect(v.counters.datagrams).toBe(list.length)

@@ -37,7 +37,7 @@ describe('fdb', () => {
   test('answers like a Map, whatever the calls', () => {
     fc.assert(
       fc.property(
-        fc.array(call, { maxLength: 250 }),
+        fc.array(call, { maxLength: 250, size: 'max' }),
         fc.record({ limit: fc.integer({ min: 0, max: 32 }), ageing: fc.nat(12), seed: word, start: word }),
         (calls, o) => {
           const fast = new Fdb(o.limit, o.ageing, o.seed)
@@ -114,8 +114,8 @@ describe('routes', () => {
   test('finds what a linear scan over bits finds; the last of two equal prefixes wins', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.array(prefix, { maxLength: 60 }), { minLength: 1, maxLength: 3 }),
-        fc.array(address, { minLength: 20, maxLength: 40 }),
+        fc.array(fc.array(prefix, { maxLength: 60, size: 'max' }), { minLength: 1, maxLength: 3 }),
+        fc.array(address, { minLength: 20, maxLength: 40, size: 'max' }),
         word,
         (sets, addresses, tableSeed) => {
           const routes = new Routes(tableSeed)
@@ -152,7 +152,7 @@ describe('vteps', () => {
   test('hands out ids like a Map, each to one address of one network', () => {
     fc.assert(
       fc.property(
-        fc.array(call, { maxLength: 200 }),
+        fc.array(call, { maxLength: 200, size: 'max' }),
         fc.integer({ min: 1, max: 40 }),
         word,
         (calls, capacity, tableSeed) => {

@@ -50,6 +50,18 @@ export async function until<T>(
   }
 }
 
+/** The answer once it has been the same five times: nothing is on its way any more. */
+export async function settled<T>(ask: () => Promise<T>): Promise<T> {
+  let same = 0
+  let last = ''
+  return until('quiet', ask, (answer) => {
+    const text = JSON.stringify(answer)
+    same = text === last ? same + 1 : 1
+    last = text
+    return same === 5
+  })
+}
+
 export function status(agent: LabAgent): Promise<Status> {
   return agent.get<Status>('/v1/status')
 }
