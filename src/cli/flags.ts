@@ -57,9 +57,6 @@ export function variableOf(flag: Flag): string {
 /** Variables that are no flags: the agent counts CPU time for `npm run bench` with this one. */
 const OTHER_VARIABLES = ['VTEPD_PROFILE']
 
-/** Variables that are read elsewhere and no flags: spawn.ts counts native CPU time when asked to. */
-const OTHERS = ['VTEPD_PROFILE']
-
 /** The variables VTEPD or VTEPD_X that name no flag in `known`. */
 export function unknownVariables(env: NodeJS.ProcessEnv, known: readonly Flag[]): string[] {
   const names = new Set([...known.map(variableOf), ...OTHER_VARIABLES])
