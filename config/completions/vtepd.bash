@@ -34,12 +34,12 @@ _vtepd() {
     ' fdb del '*) words="--network" ;;
     ' fdb '*) words="--network" ;;
     ' capture'*) words="--network --write --count" ;;
-    ' config') words="check schema " ;;
+    ' config') words="check schema" ;;
     ' config check') words="" files=1 ;;
     ' config check '*) words="" ;;
     ' config schema'*) words="" ;;
     ' config '*) words="" ;;
-    ' completion') words="bash zsh " ;;
+    ' completion') words="bash zsh" ;;
     ' completion '*) words="" ;;
     ' demo'*) words="" ;;
   esac

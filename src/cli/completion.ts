@@ -55,7 +55,7 @@ function bashCases(commands: readonly Command[], above: string): string[] {
     const path = `${above} ${command.name}`
     const [first] = command.arguments ?? []
     const names = (command.commands ?? []).map((c) => c.name)
-    const words = [...names, ...(first?.choices ?? []), longNames(command.flags)].join(' ')
+    const words = [...names, ...(first?.choices ?? []), longNames(command.flags)].filter(Boolean).join(' ')
     const files = first?.isFile ? ' files=1' : ''
     // Behind its arguments only flags are left.
     const rest = `words="${longNames(command.flags)}" ;;`

@@ -125,11 +125,8 @@ export function write(
 function walk(buf: Uint8Array, off: number, end: number, want: number): number {
   let next = buf[off + NEXT]
   let at = off + LEN
-  for (let n = 0; n <= MAX_EXTENSIONS; n++) {
-    if (!isExtension(next)) {
-      if (want === FRAGMENT_HEADER) return drop.NONE
-      return want === PROTOCOL ? next : at
-    }
+  for (let n = 0; isExtension(next); n++) {
+    if (n === MAX_EXTENSIONS) return drop.NONE
     const len = extensionLen(buf, at, end, next)
     if (len === drop.NONE) return drop.NONE
     if (next === FRAGMENT) {
@@ -139,7 +136,8 @@ function walk(buf: Uint8Array, off: number, end: number, want: number): number {
     next = buf[at]
     at += len
   }
-  return drop.NONE
+  if (want === FRAGMENT_HEADER) return drop.NONE
+  return want === PROTOCOL ? next : at
 }
 
 /** Bytes of the extension header `kind` at `at`, or NONE when it does not end before `end`. */

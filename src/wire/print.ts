@@ -161,7 +161,8 @@ function udpText(buf: Uint8Array, at: number, end: number, depth: number): strin
     if (vxlan.check(buf, body, end) !== 0) return `VXLAN, flags 0x${buf[body].toString(16)} without a VNI`
     return `VXLAN, vni ${vxlan.vni(buf, body)}: ${frame(buf, body + vxlan.LEN, end, depth + 1)}`
   }
-  return `UDP, length ${udp.length(buf, at) - udp.LEN}`
+  const length = udp.length(buf, at)
+  return length < udp.LEN ? `UDP, bad length ${length}` : `UDP, length ${length - udp.LEN}`
 }
 
 function icmpText(buf: Uint8Array, at: number, end: number, depth: number): string {

@@ -53,11 +53,13 @@ describeRoot("the kernel's VXLAN device", () => {
       )
       await reaches(b, '10.42.0.1')
       await reaches(a, '10.42.0.2')
+      // What the kernel sent while the agent was starting had nobody to hear it.
+      const before = await drops(agent)
       await transferTcp({ from: a, to: b, address: '10.42.0.2' }, 16 << 20)
       await transferTcp({ from: b, to: a, address: '10.42.0.1' }, 16 << 20)
       await transferUdp({ from: a, to: b, address: '10.42.0.2' }, 20, [16, 1400, 4000, 30_000])
       await transferUdp({ from: b, to: a, address: '10.42.0.1' }, 20, [16, 1400, 4000, 30_000])
-      expect(await drops(agent)).toEqual({})
+      expect(await drops(agent)).toEqual(before)
     })
   }
 

@@ -10,6 +10,8 @@ import { describeRoot } from '../support/root.ts'
 import { transferTcp, transferUdp } from '../support/transfer.ts'
 
 const MEGABYTE = 1 << 20
+/** Looks, 20 ms apart, that must find the same. */
+const STILL = 25
 
 let lab: Lab | null = null
 
@@ -47,8 +49,20 @@ async function sentLessReceived(agents: readonly LabAgent[]): Promise<number> {
   return all.reduce((n, { txPackets, rxPackets }) => n + txPackets - rxPackets, 0)
 }
 
-function same([x, y]: number[]): boolean {
-  return x === y
+/** The same, once it has stood still: frames on their way have arrived. */
+async function settledLoss(agents: readonly LabAgent[]): Promise<number> {
+  let last = Number.NaN
+  let times = 0
+  return until(
+    'sent less received',
+    async () => {
+      const now = await sentLessReceived(agents)
+      times = now === last ? times + 1 : 0
+      last = now
+      return now
+    },
+    () => times >= STILL,
+  )
 }
 
 describeRoot('layer 2', () => {
@@ -58,11 +72,7 @@ describeRoot('layer 2', () => {
       const agentA = await agentOn(a, 1, 2, {}, v6)
       const agentB = await agentOn(b, 2, 2, {}, v6)
       const agents = [agentA, agentB]
-      const lost = await until(
-        'what is lost',
-        async () => [await sentLessReceived(agents), await sentLessReceived(agents)],
-        same,
-      )
+      const lost = await settledLoss(agents)
       await reaches(a, '10.42.0.2', 'fd00:42::2')
       await transferTcp({ from: a, to: b, address: '10.42.0.2' }, 8 * MEGABYTE)
       await transferTcp({ from: b, to: a, address: 'fd00:42::1' }, 8 * MEGABYTE)
@@ -73,11 +83,7 @@ describeRoot('layer 2', () => {
       expect(theirs!.vtep).toBe(v6 ? 'fd00::2' : '198.18.0.2')
       expect(await drops(agentA)).toEqual({})
       // What one sent the other received, trains and all.
-      await until(
-        'sent less received',
-        () => sentLessReceived(agents),
-        (n) => n === lost[0],
-      )
+      expect(await settledLoss(agents)).toBe(lost)
     })
   }
 
@@ -85,18 +91,10 @@ describeRoot('layer 2', () => {
     const [a, b, c] = (await hosts('a', 'b', 'c')) as [Host, Host, Host]
     const agents = [await agentOn(a, 1, 3), await agentOn(b, 2, 3), await agentOn(c, 3, 3)]
     // What was flooded before all three were there is lost for good; from then on everything sent is received once.
-    const lost = await until(
-      'what is lost',
-      async () => [await sentLessReceived(agents), await sentLessReceived(agents)],
-      same,
-    )
+    const lost = await settledLoss(agents)
     await reaches(a, '10.42.0.2', '10.42.0.3')
     await reaches(b, '10.42.0.3')
-    await until(
-      'sent less received',
-      () => sentLessReceived(agents),
-      (n) => n === lost[0],
-    )
+    expect(await settledLoss(agents)).toBe(lost)
     const floods = await Promise.all(agents.map(async (agent) => (await networkOf(agent)).floodedPackets))
     expect(Math.min(...floods)).toBeGreaterThan(0)
   })
