@@ -134,8 +134,8 @@ class Door {
 
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
+    // Streams end after `close`, which cuts off idle connections: one whose last bytes still wait would count as idle.
     for (const end of [...this.streams]) end()
-    this.server.closeIdleConnections()
     const timer = setTimeout(() => this.server.closeAllConnections(), CLOSE_GRACE)
     await closed
     clearTimeout(timer)

@@ -1,0 +1,140 @@
+// An AgentApi without devices, for what stands in front of the agent: the socket, the metrics, the commands. It answers from
+// plain fields and notes what it was asked.
+import {
+  type AgentApi,
+  ApiError,
+  type FdbEntry,
+  type NetworkStatus,
+  type Profile,
+  type Status,
+} from '../../src/control/api.ts'
+import { Metrics } from '../../src/control/metrics.ts'
+import { fileHeader, LINKTYPE_ETHERNET } from '../../src/control/pcap.ts'
+
+/** Seconds since the epoch, as the fake's clock has them. */
+export const EPOCH = 1_700_000_000
+
+export const NETWORK: NetworkStatus = {
+  name: 'blue',
+  vni: 42,
+  device: 'tap',
+  interface: 'vt42',
+  mac: '02:00:5e:10:00:01',
+  mtu: 1450,
+  security: 'plain',
+  address: ['10.42.0.1/24', 'fd00:42::1/64'],
+  ports: 0,
+  fdbEntries: 2,
+  rxPackets: 1234,
+  rxBytes: 1_500_000,
+  txPackets: 7,
+  txBytes: 700,
+  floodedPackets: 3,
+}
+
+export const STATUS: Status = {
+  schema: 1,
+  node: 'host-a',
+  version: '0.1.0',
+  pid: 4711,
+  uptimeSeconds: 3725,
+  ready: true,
+  networks: [NETWORK, { ...NETWORK, name: 'red', vni: 43, interface: 'vt43', rxPackets: 0, rxBytes: 0 }],
+  peers: [
+    {
+      name: 'host-b',
+      endpoint: '198.18.0.2:4789',
+      security: 'plain',
+      publicKey: null,
+      networks: ['blue', 'red'],
+      mtu: 1500,
+      lastHandshakeSeconds: null,
+      rxBytes: 1_500_000,
+      txBytes: 700,
+      state: 'static',
+    },
+  ],
+  drops: { truncated: 0, 'too-big': 5, 'split-horizon': 12 },
+  offloads: { tso: 'on', uso: 'off: the kernel lacks it', udpGso: 'on', udpGro: 'on' },
+  undesired: [],
+}
+
+export const ENTRY: FdbEntry = {
+  network: 'blue',
+  vni: 42,
+  mac: '02:00:00:00:00:09',
+  vtep: '198.18.0.2',
+  peer: 'host-b',
+  port: null,
+  origin: 'learned',
+  ageSeconds: 75,
+}
+
+export class FakeAgent implements AgentApi {
+  /** Every call that changes something, in order. */
+  readonly asked: string[] = []
+  state: Status = STATUS
+  entries: FdbEntry[] = [ENTRY]
+  isReady = true
+  /** What the next change throws. */
+  refusal: Error | null = null
+  /** Called when `stop` is. */
+  onStop = (): void => {}
+  /** Where captured bytes go; one for each capture that runs. */
+  readonly sinks = new Set<(chunk: Uint8Array) => void>()
+
+  status(): Status {
+    return this.state
+  }
+
+  async fdb(network?: string): Promise<FdbEntry[]> {
+    this.find(network)
+    return this.entries.filter((entry) => network === undefined || entry.network === network)
+  }
+
+  async fdbAdd(network: string, mac: string, vtep: string): Promise<void> {
+    this.change(`add ${network} ${mac} ${vtep}`)
+  }
+
+  async fdbDel(network: string, mac: string): Promise<void> {
+    this.change(`del ${network} ${mac}`)
+  }
+
+  async reload(): Promise<void> {
+    this.change('reload')
+  }
+
+  stop(): void {
+    this.asked.push('stop')
+    this.onStop()
+  }
+
+  capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void {
+    this.find(network)
+    sink(fileHeader(LINKTYPE_ETHERNET))
+    this.sinks.add(sink)
+    return () => this.sinks.delete(sink)
+  }
+
+  metrics(): Promise<string> {
+    return new Metrics({ status: () => this.state, epochSeconds: () => EPOCH }).text()
+  }
+
+  ready(): boolean {
+    return this.isReady
+  }
+
+  profile(): Profile {
+    return { dataThreadCpuNs: 1, nativeCpuNs: 2, processCpuNs: 3 }
+  }
+
+  private find(network: string | undefined): void {
+    if (network === undefined || this.state.networks.some((n) => n.name === network)) return
+    throw new ApiError(404, `network: there is no "${network}"`)
+  }
+
+  private change(what: string): void {
+    this.asked.push(what)
+    if (this.refusal) throw this.refusal
+  }
+}
