@@ -6,6 +6,14 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { echo "setup: $*"; }
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# One at a time: `npm test` beside `npm run demo` would install and compile into the same place.
+if command -v flock >/dev/null 2>&1; then
+  exec 9<package.json
+  flock 9 || true
+fi
 
 # What each program is for is in docs/dependencies.md.
 packages=(
@@ -27,15 +35,13 @@ done
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
     export DEBIAN_FRONTEND=noninteractive
-    log=$(mktemp)
-    install() { apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1 </dev/null; }
+    install() { apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1 </dev/null 9<&-; }
     if install || { apt-get update -qq >"$log" 2>&1 && install; }; then
       say "installed Debian packages: ${missing[*]}"
     else
       tail -n 5 "$log" >&2
       say "could not install: ${missing[*]}; what needs them is skipped"
     fi
-    rm -f "$log"
   else
     say "not root, so not installed: ${missing[*]}; what needs them is skipped"
   fi
@@ -44,14 +50,12 @@ fi
 stamp=node_modules/.vtepd-setup
 lock=$(sha256sum package-lock.json | cut -d ' ' -f 1)-$(node -p process.versions.modules)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$lock" ]; then
-  log=$(mktemp)
-  # The addon is built below, where its errors are seen.
-  if ! npm ci --ignore-scripts --no-audit --no-fund >"$log" 2>&1 </dev/null; then
+  # The addon is built below, where its errors are seen. NODE_ENV=production must not leave out what compiles and tests.
+  if ! npm ci --include=dev --ignore-scripts --no-audit --no-fund >"$log" 2>&1 </dev/null 9<&-; then
     cat "$log" >&2
     say "npm ci failed; see above"
     exit 1
   fi
-  rm -f "$log"
   echo "$lock" >"$stamp"
   say "installed npm packages"
 fi
@@ -59,7 +63,7 @@ fi
 newer() { [ ! -e "$1" ] || [ -n "$(find "${@:2}" -newer "$1" -print -quit)" ]; }
 
 if newer build/Release/vtepd.node native binding.gyp scripts/build-native.mjs package-lock.json; then
-  node scripts/build-native.mjs
+  node scripts/build-native.mjs 9<&-
   touch build/Release/vtepd.node
   say "built the addon"
 fi

@@ -86,14 +86,29 @@ describe('files', () => {
 })
 
 describe('hot files', () => {
-  const hot = sources.filter((f) => /Temperature: hot\.\s*$/m.test(readFileSync(f, 'utf8')))
+  const hot = sources.filter(
+    (f) => /^src\/(wire|datapath)\//.test(f) && /Temperature: hot\b/.test(readFileSync(f, 'utf8')),
+  )
+  const codeOf = (file: string) => readFileSync(file, 'utf8').replace(/\/\/.*$|\/\*[\s\S]*?\*\//gm, '')
 
-  it('are there', () => expect(hot.length).toBeGreaterThan(3))
+  it('are there', () => expect(hot.length).toBeGreaterThan(10))
+
+  it('are all of wire but what prints and what its head calls warm or cold', () => {
+    const wire = sources.filter((f) => f.startsWith('src/wire/') && !hot.includes(f))
+    expect(wire.filter((f) => !/Temperature: warm\b|\bCold\b/.test(readFileSync(f, 'utf8')))).toEqual([])
+  })
 
   for (const file of hot) {
     it(`${file} makes no garbage by its form`, () => {
-      const code = readFileSync(file, 'utf8').replace(/\/\/.*$|\/\*[\s\S]*?\*\//gm, '')
-      expect(code).not.toMatch(/\bfor \(const [^;]* of |\btry \{|\.(map|filter|forEach|subarray|slice)\(/)
+      const code = codeOf(file)
+      expect(code).not.toMatch(/\bfor \((const|let) [^;]* of |\btry \{|\bdelete |\barguments\b|\.\.\.|=>/)
+      expect(code).not.toMatch(/\.(map|filter|forEach|reduce|subarray|slice|push|concat|join|bind|call|apply)\(/)
+    })
+  }
+
+  for (const file of hot.filter((f) => f.startsWith('src/wire/'))) {
+    it(`${file} keeps no state, throws nothing and makes no object`, () => {
+      expect(codeOf(file)).not.toMatch(/^(export )?let |\bthrow\b|\bnew [A-Z]|`/m)
     })
   }
 })

@@ -55,7 +55,9 @@ export class Iperf implements Traffic {
   }
 }
 
-function delivered({ end, intervals }: Report): Delivered {
+function delivered({ end, intervals, error }: Report): Delivered {
+  // Some troubles are told in the JSON alone, with exit code 0.
+  if (error !== undefined) throw new Error(`iperf3: ${error}`)
   const received = end.sum_received
   if (!received) throw new Error('this iperf3 does not say what the server received; version 3.7 or later does')
   let totalBytes = received.bytes

@@ -9,6 +9,7 @@ import * as netdev from '../../src/host/netdev.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
 import { ping } from '../../src/lab/ping.ts'
 import { Tap, Tun, type Tuntap, type TuntapOptions, tuntap } from '../../src/tuntap.ts'
+import { untilReaches } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
 import { settled } from '../support/traces.ts'
 import { transferTcp, transferUdp } from '../support/transfer.ts'
@@ -81,6 +82,8 @@ describeRoot('tuntap', () => {
       ['tuns', Tun],
     ] as const)('pings cross two %s, over IPv4 and IPv6', async (_title, make) => {
       bridge(make)
+      // Addresses and neighbours settle first.
+      for (const address of ['10.42.0.2', 'fd00:42::2']) await untilReaches(a, address)
       expect(await ping(a, '10.42.0.2', PINGS)).toHaveLength(PINGS.count)
       expect(await ping(b, '10.42.0.1', PINGS)).toHaveLength(PINGS.count)
       expect(await ping(a, 'fd00:42::2', PINGS)).toHaveLength(PINGS.count)

@@ -11,12 +11,15 @@ export interface Ended {
   readonly stderr: string
 }
 
+/** The environment without what would change the command's mind. */
+export function plainEnv(): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('VTEPD') && name !== 'NO_COLOR')
+  return Object.fromEntries(inherited)
+}
+
 /** Starts it; it is killed when the test ends. */
 export function start(words: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcessWithoutNullStreams {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('VTEPD') && name !== 'NO_COLOR')
-  const child = spawn(process.execPath, [built('main.js'), ...words], {
-    env: { ...Object.fromEntries(inherited), ...env },
-  })
+  const child = spawn(process.execPath, [built('main.js'), ...words], { env: { ...plainEnv(), ...env } })
   onTestFinished(() => void child.kill('SIGKILL'))
   return child
 }
@@ -26,6 +29,7 @@ export async function vtepd(words: readonly string[], env: NodeJS.ProcessEnv = {
   return ended(start(words, env))
 }
 
+/** What it wrote and how it ended; to be called before it does. */
 export async function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
   let stdout = ''
   let stderr = ''

@@ -1,4 +1,5 @@
-// Fails the run when something that a test made outlives it: a namespace or device called vtepd-…, or an agent's process.
+// Fails the run when something that a test made outlives it: a namespace or device called vtepd-…, a device with an agent's
+// default name (vt42), or an agent's process.
 // What was there before the run is not ours and is left alone.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -36,7 +37,7 @@ function found(): string[] {
 
 function named(dir: string, kind: string): string[] {
   return list(dir)
-    .filter((name) => name.startsWith('vtepd-'))
+    .filter((name) => /^(vtepd-.*|vt\d+)$/.test(name))
     .map((name) => `${kind} ${name}`)
 }
 

@@ -113,6 +113,14 @@ describe('hosts', () => {
   ])('differs by %s', (_name, frame, at) => expect(hosts(changed(frame, at))).not.toBe(hosts(frame)))
 })
 
+it('a packet too short for ports goes by its addresses', () => {
+  for (const total of [20, 21, 23]) {
+    const frame = frames.udp4.slice(0, 14 + total)
+    frame[17] = total
+    expect(hash(frame, SEED, 0x00)).toBe(hash(frame, SEED, 0xff))
+  }
+})
+
 it('bytes that are no packet have a hash too', () => {
   const { buf, off } = place(frames.udp4)
   for (let n = 0; n < 14; n++) expect(flow.hash(buf, off, off + n, true, SEED)).toBe(flow.hash(buf, 0, n, true, SEED))

@@ -76,6 +76,18 @@ describe('setEcn', () => {
     expect(untouched(buf, off, end)).toBe(true)
   })
 
+  // RFC 1624 §3: where the carry of the first fold makes a second one.
+  it.each([0x0000, 0x0001, 0x0002, 0xfffe])('mends a checksum of %d', (sum) => {
+    const { buf, off } = place(hex('45 00 0014 0000 0000 40 11 0000 0a2a0001 0a2a0002'))
+    const id = checksum.finish(checksum.sum(buf, off, off + 20, sum))
+    buf.set([id >> 8, id & 255, 0, 0, 64, 17, sum >> 8, sum & 255], off + 4)
+    for (const ecn of [3, 0, 2, 1, 3, 1, 2, 0]) {
+      ipv4.setEcn(buf, off, ecn)
+      expect(checksum.finish(checksum.sum(buf, off, off + 20, 0)), `ECN ${ecn}`).toBe(0)
+    }
+    expect((buf[off + 10]! << 8) | buf[off + 11]!).toBe(sum)
+  })
+
   it('leaves a wrong checksum wrong', () => {
     const { buf, off } = packet(frames.udp4)
     buf[off + 10]! ^= 0x40

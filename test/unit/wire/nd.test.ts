@@ -51,6 +51,7 @@ describe('linkAddress', () => {
     ['another option is in front', '05 01 000000000578 01 01 020000000001', 18],
     ['an option has length 0 (RFC 4861 §4.6)', '05 00 000000000578 01 01 020000000001', drop.NONE],
     ['the option is cut', '01 01 0200000000', drop.NONE],
+    ['the option says it is longer than what is there', '01 02 020000000001', drop.NONE],
     ['an option in front is longer than the message', '05 03 000000000578 01 01 020000000001', drop.NONE],
   ])('when %s', (_name, options, at) => {
     const { buf, off, end } = place(hex(`85 00 0000 00000000 ${options}`), 1)

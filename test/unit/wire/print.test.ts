@@ -105,6 +105,10 @@ describe('bytes that are none of these', () => {
     ],
   ])('%s', (_name, bytes, l2, expected) => expect(line(hex(bytes), l2)).toBe(expected))
 
+  it('a DHCP option that is cut', () => {
+    expect(line(frames.dhcpRequest.subarray(0, -2))).toMatch(/requested 10\.42\.0\.9 \[\|options\], length 253$/)
+  })
+
   it('a name from the network reaches no terminal raw', () => {
     expect(frames.dhcpRequest.includes(0x1b)).toBe(true)
     for (const frame of Object.values(frames)) expect(line(frame)).toMatch(/^[\x20-\x7e…]*$/)

@@ -1,0 +1,402 @@
+// The built program against a real socket with a fake agent behind it: exit codes, stdout and stderr, signals.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { ApiError } from '../../src/control/api.ts'
+import { jsonSchema } from '../../src/control/config.ts'
+import { record } from '../../src/control/pcap.ts'
+import { ControlSocket } from '../../src/control/socket.ts'
+import { built } from '../../src/lab/built.ts'
+import { ended, plainEnv, start, vtepd } from '../support/command-line.ts'
+import { ENTRY, FakeAgent, STATUS } from '../support/fake-agent.ts'
+import { until } from '../support/overlay.ts'
+import { missing } from '../support/root.ts'
+import { temporaryDir } from '../support/temporary.ts'
+
+interface Running {
+  readonly agent: FakeAgent
+  readonly socket: ControlSocket
+  readonly dir: string
+  /** The flag that names it. */
+  readonly at: readonly string[]
+}
+
+/** A fake agent that stops as a real one does: its socket goes last. */
+async function running(): Promise<Running> {
+  const dir = temporaryDir()
+  const socket = await ControlSocket.open(dir)
+  const agent = new FakeAgent()
+  agent.onStop = () => void socket.close()
+  socket.serve(agent)
+  onTestFinished(() => socket.close())
+  return { agent, socket, dir, at: ['--runtime-dir', dir] }
+}
+
+function file(text: string): string {
+  const path = join(temporaryDir(), 'vtepd.yaml')
+  writeFileSync(path, text)
+  return path
+}
+
+const ARP = record(
+  1_700_000_000_123.456,
+  Buffer.from('ffffffffffff0200000000010806000108000604000102000000000101020304000000000000' + '01020305', 'hex'),
+)
+
+describe('without an agent', () => {
+  test('whatever asks it is exit 3', async () => {
+    const dir = temporaryDir()
+    const commands = ['status', 'networks', 'peers', 'fdb', 'capture', 'reload', 'stop']
+    const results = await Promise.all(commands.map((command) => vtepd([command, '--runtime-dir', dir])))
+    const stderr = `vtepd: no agent at ${dir}/vtepd.sock: is \`vtepd up\` running? (--runtime-dir says where)\n`
+    expect(results).toEqual(commands.map(() => ({ code: 3, signal: null, stdout: '', stderr })))
+  })
+
+  test('the directory comes from the environment, too', async () => {
+    const { code, stderr } = await vtepd(['status'], { VTEPD_RUNTIME_DIR: '/nowhere', VTEPD_X: '1' })
+    expect(code).toBe(3)
+    expect(stderr).toMatch(/^vtepd: the variable VTEPD_X names no flag and is ignored\nvtepd: no agent at \/nowhere\//)
+  })
+
+  test('stop --cleanup removes what a killed one left, and nothing else', async () => {
+    const dir = temporaryDir()
+    for (const name of ['vtepd.sock', 'vtepd.sock.0a1b2c3d', 'vtepd.sock.0a1b2c3d~', 'subnet.env'])
+      writeFileSync(join(dir, name), '')
+    expect(await vtepd(['stop', '--cleanup', '--runtime-dir', dir])).toMatchObject({ code: 0, stderr: '' })
+    expect(readdirSync(dir)).toEqual(['subnet.env'])
+    expect(await vtepd(['stop', '--cleanup', '--runtime-dir', join(dir, 'none')])).toMatchObject({ code: 0 })
+  })
+
+  test('something else at the socket is exit 1', async () => {
+    const dir = temporaryDir()
+    const server = createServer((client) => client.end('220 mail ready\r\n')).listen(join(dir, 'vtepd.sock'))
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const { code, stderr } = await vtepd(['status', '--runtime-dir', dir])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^vtepd: cannot ask the agent at .*\n$/)
+  })
+})
+
+describe('with an agent', () => {
+  test('every --json answer is one object with schema 1 on one line', async () => {
+    const { at } = await running()
+    const expected: [string[], object][] = [
+      [['status'], STATUS],
+      [['networks'], { schema: 1, networks: STATUS.networks }],
+      [['peers'], { schema: 1, peers: STATUS.peers }],
+      [['fdb'], { schema: 1, entries: [ENTRY] }],
+      [['fdb', 'add', '02:00:00:00:00:01', 'host-b', '--network', 'blue'], { schema: 1 }],
+      [['fdb', 'del', '02:00:00:00:00:01', '--network', 'blue'], { schema: 1 }],
+      [['reload'], { schema: 1 }],
+    ]
+    const results = await Promise.all(expected.map(([words]) => vtepd([...words, '--json', ...at])))
+    for (const [i, { code, stdout, stderr }] of results.entries()) {
+      const [words, answer] = expected[i]!
+      expect([code, stderr], words.join(' ')).toEqual([0, ''])
+      expect(stdout.trimEnd().split('\n')).toHaveLength(1)
+      expect(JSON.parse(stdout)).toEqual(answer)
+    }
+  })
+
+  test('tables are for people, without colour into a pipe', async () => {
+    const { at } = await running()
+    expect((await vtepd(['fdb', ...at])).stdout).toBe(
+      'NETWORK  VNI  MAC                VTEP        PEER    ORIGIN      AGE\n' +
+        'blue      42  02:00:00:00:00:09  198.18.0.2  host-b  learned  1m 15s\n',
+    )
+    for (const command of ['status', 'networks', 'peers']) {
+      const { code, stdout } = await vtepd([command, ...at])
+      expect(code).toBe(0)
+      expect(stdout).toMatch(command === 'peers' ? /^host-b /m : /^blue /m)
+      expect(stdout).not.toContain('\x1b')
+    }
+  })
+
+  test('fdb add and del reach it, and need a network', async () => {
+    const { agent, at } = await running()
+    await vtepd(['fdb', 'add', '02:00:00:00:00:01', 'host-b', '--network', 'blue', ...at])
+    await vtepd(['fdb', 'del', '02:00:00:00:00:01', ...at], { VTEPD_NETWORK: 'a/b' })
+    expect(agent.asked).toEqual(['add blue 02:00:00:00:00:01 host-b', 'del a/b 02:00:00:00:00:01'])
+    const { code, stderr } = await vtepd(['fdb', 'del', '02:00:00:00:00:01', ...at])
+    expect([code, stderr]).toEqual([2, 'vtepd: --network is missing: stations are kept per network; say which one\n'])
+  })
+
+  test("the agent's refusals have their exit codes", async () => {
+    const { agent, at } = await running()
+    expect(await vtepd(['fdb', '--network', 'green', ...at])).toMatchObject({
+      code: 2,
+      stderr: 'vtepd: network: there is no "green"\n',
+    })
+    const cases: [Error, number, string][] = [
+      [
+        new ApiError(422, 'vtepd.yaml: 2 faults', ['a: x; y', 'b: x; y']),
+        2,
+        'vtepd: vtepd.yaml: 2 faults:\n  a: x; y\n  b: x; y\n',
+      ],
+      [
+        new ApiError(409, 'cannot change live', ['node: restart it']),
+        1,
+        'vtepd: cannot change live: node: restart it\n',
+      ],
+      [new ApiError(403, 'not for you'), 4, 'vtepd: not for you\n'],
+      [new Error('disk on fire'), 1, 'vtepd: disk on fire\n'],
+    ]
+    for (const [refusal, code, stderr] of cases) {
+      agent.refusal = refusal
+      expect(await vtepd(['reload', ...at])).toMatchObject({ code, stderr, stdout: '' })
+    }
+  })
+
+  test('stop waits until the agent has cleaned up', async () => {
+    const { agent, at, socket } = await running()
+    let cleaned = false
+    agent.onStop = () => {
+      setTimeout(() => {
+        cleaned = true
+        void socket.close()
+      }, 300)
+    }
+    const { code, stdout } = await vtepd(['stop', '--json', ...at])
+    expect([code, cleaned]).toEqual([0, true])
+    expect(JSON.parse(stdout)).toEqual({ schema: 1, pid: 4711 })
+  })
+
+  test('a reader that goes early is no failure', async () => {
+    const { agent, at } = await running()
+    agent.entries = Array.from({ length: 50_000 }, () => ENTRY)
+    const child = start(['fdb', ...at])
+    child.stdout.once('data', () => child.stdout.destroy())
+    const { code, stderr } = await ended(child)
+    expect([code, stderr]).toEqual([0, ''])
+  })
+
+  test('a whole table goes into a pipe', async () => {
+    const { agent, at } = await running()
+    agent.entries = Array.from({ length: 50_000 }, () => ENTRY)
+    expect((await vtepd(['fdb', ...at])).stdout.split('\n')).toHaveLength(50_002)
+  })
+
+  test('status --watch goes on, is ended by Ctrl-C with 130, and by the end of the agent with 3', async () => {
+    const { at } = await running()
+    const child = start(['status', '--watch', '--json', ...at])
+    const [first] = (await once(child.stdout, 'data')) as [Buffer]
+    expect(JSON.parse(first.toString())).toEqual(STATUS)
+    await once(child.stdout, 'data')
+    child.kill('SIGINT')
+    expect(await ended(child)).toMatchObject({ code: 130, signal: null, stderr: '' })
+
+    const other = start(['status', '--watch', ...at])
+    const end = ended(other)
+    await once(other.stdout, 'data')
+    await vtepd(['stop', ...at])
+    expect(await end).toMatchObject({ code: 3, stderr: expect.stringContaining('no agent at') })
+  })
+
+  test.skipIf(process.geteuid?.() !== 0)('a socket that one may not open is exit 4', async () => {
+    const { dir, socket } = await running()
+    chmodSync(dir, 0o755)
+    chmodSync(socket.path, 0o660)
+    const script = 'process.setgid(65534); process.setuid(65534); process.argv.splice(1, 1); import(process.argv[1])'
+    const words = ['-e', script, '-', built('main.js'), 'status', '--runtime-dir', dir]
+    const child = spawn(process.execPath, words, { env: plainEnv() })
+    expect(await ended(child)).toMatchObject({
+      code: 4,
+      stderr: `vtepd: not permitted to open ${socket.path}; run it as root\n`,
+    })
+  })
+})
+
+describe('capture', () => {
+  test('into a pipe is pcap, up to the count', async () => {
+    const { agent, at } = await running()
+    const child = start(['capture', '-n', '2', ...at])
+    await until(
+      'the capture',
+      () => agent.sinks.size,
+      (n) => n === 1,
+    )
+    for (const sink of agent.sinks) for (let i = 0; i < 5; i++) sink(ARP)
+    const { code, stdout, stderr } = await ended(child)
+    expect([code, stderr]).toEqual([0, ''])
+    expect(Buffer.from(stdout, 'latin1').subarray(24)).toEqual(Buffer.concat([ARP, ARP]))
+    await until(
+      'captures',
+      () => agent.sinks.size,
+      (n) => n === 0,
+    )
+  })
+
+  test('into a file is whole after Ctrl-C, and for its owner alone', async () => {
+    const { agent, at, dir } = await running()
+    const path = join(dir, 'blue.pcap')
+    const child = start(['capture', '--network', 'blue', '-w', path, ...at])
+    await until(
+      'the capture',
+      () => agent.sinks.size,
+      (n) => n === 1,
+    )
+    for (const sink of agent.sinks) sink(ARP)
+    await until(
+      'the file',
+      () => readFileSync(path).length,
+      (n) => n === 24 + ARP.length,
+    )
+    child.kill('SIGINT')
+    expect(await ended(child)).toMatchObject({ code: 130, stdout: '', stderr: '' })
+    expect(readFileSync(path)).toHaveLength(24 + ARP.length)
+  })
+
+  test('ends with 0 when the agent stops', async () => {
+    const { agent, at } = await running()
+    const child = start(['capture', ...at])
+    const end = ended(child)
+    await until(
+      'the capture',
+      () => agent.sinks.size,
+      (n) => n === 1,
+    )
+    await vtepd(['stop', ...at])
+    expect(await end).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('of an unknown network, into a directory, and of no packets is refused', async () => {
+    const { at, dir } = await running()
+    expect(await vtepd(['capture', '--network', 'green', ...at])).toMatchObject({ code: 2, stdout: '' })
+    expect(await vtepd(['capture', '-w', dir, ...at])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('cannot write the capture'),
+    })
+    expect(await vtepd(['capture', '-n', '0', ...at])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--count'),
+    })
+  })
+})
+
+describe('on a terminal', () => {
+  const lacking = missing(['script'])
+  const title = (text: string): string => `${text}${lacking ? ` (needs ${lacking})` : ''}`
+
+  /** What a terminal of its own shows; script(1) hands on the exit code. */
+  function shown(words: readonly string[], env: NodeJS.ProcessEnv = {}): ReturnType<typeof start> {
+    const line = [process.execPath, built('main.js'), ...words].join(' ')
+    const child = spawn('script', ['-qfec', line, '/dev/null'], { env: { ...plainEnv(), TERM: 'xterm', ...env } })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    return child
+  }
+
+  test.skipIf(lacking)(title('capture is one line a packet'), async () => {
+    const { agent, at } = await running()
+    const end = ended(shown(['capture', '-n', '1', ...at]))
+    await until(
+      'the capture',
+      () => agent.sinks.size,
+      (n) => n === 1,
+    )
+    for (const sink of agent.sinks) sink(ARP)
+    const { code, stdout } = await end
+    expect(stdout).toMatch(/^22:13:20\.123 .*ARP.*1\.2\.3\.5.*\r\n$/i)
+    expect(code).toBe(0)
+  })
+
+  test.skipIf(lacking)(title('pcap is not written to it'), async () => {
+    const { at } = await running()
+    const { code, stdout } = await ended(shown(['capture', '-w', '-', ...at]))
+    expect([code, stdout]).toEqual([2, expect.stringMatching(/^vtepd: --write -: stdout is a terminal/)])
+  })
+
+  test.skipIf(lacking)(title('tables have colour, unless NO_COLOR says no'), async () => {
+    const { at } = await running()
+    const [colour, none] = await Promise.all([
+      ended(shown(['peers', ...at])),
+      ended(shown(['peers', ...at], { NO_COLOR: '1' })),
+    ])
+    expect(colour.stdout.startsWith('\x1b[1mPEER ')).toBe(true)
+    expect(none.stdout).toMatch(/^PEER /)
+  })
+
+  test.skipIf(lacking)(title('status --watch draws over itself'), async () => {
+    const { at } = await running()
+    const child = shown(['status', '--watch', ...at])
+    let text = ''
+    child.stdout.setEncoding('latin1').on('data', (more: string) => {
+      text += more
+    })
+    await until(
+      'the second page',
+      () => text.split('\x1b[H').length,
+      (n) => n > 2,
+    )
+    expect(text.startsWith('\x1b[2J\x1b[H')).toBe(true)
+    expect(text).toMatch(/all .*0 pps/)
+  })
+})
+
+describe('config', () => {
+  const GOOD =
+    'node: host-a\nnetworks: { blue: { vni: 42, security: plain } }\npeers: { host-b: { endpoint: 198.18.0.2 } }\n'
+
+  test('check says that it is good, or every fault', async () => {
+    expect(await vtepd(['config', 'check', file(GOOD)])).toEqual({
+      code: 0,
+      signal: null,
+      stdout: 'good: node host-a, 1 network, 1 peer\n',
+      stderr: '',
+    })
+    const path = file('networks: { blue: { vni: -1, security: plain, color: red } }\n')
+    const { code, stdout, stderr } = await vtepd(['config', 'check', path])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(
+      /^vtepd: .*vtepd\.yaml: 2 faults:\n {2}networks\.blue\.vni: .*\n {2}networks\.blue\.color: .*\n$/,
+    )
+  })
+
+  test('check takes -c as well, and has JSON', async () => {
+    const { stdout } = await vtepd(['config', 'check', '-c', file(GOOD), '--json'])
+    expect(JSON.parse(stdout)).toEqual({ schema: 1, node: 'host-a', networks: ['blue'], peers: ['host-b'] })
+  })
+
+  test('schema is the JSON Schema', async () => {
+    const { stdout } = await vtepd(['config', 'schema'])
+    expect(JSON.parse(stdout)).toEqual(jsonSchema())
+  })
+})
+
+describe('up', () => {
+  const QUICK = ['up', '--plain', '--vni', '42', '--local', '127.0.0.1', '--peer', '198.18.0.2']
+
+  test('refuses a file and quick flags together', async () => {
+    const { code, stderr } = await vtepd([...QUICK, '-c', 'x.yaml'])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(
+      /^vtepd: --vni, --local, --peer, --plain: describe a network without a file, and --config names/,
+    )
+  })
+
+  test('takes what is typed before what the environment says', async () => {
+    const { stderr } = await vtepd(['up', '-c', '/nowhere/x.yaml'], { VTEPD_VNI: '42' })
+    expect(stderr).toMatch(/\/nowhere\/x\.yaml: no such file/)
+    const { stderr: other } = await vtepd(['up', '--vni', 'x'], { VTEPD_CONFIG: '/nowhere/x.yaml' })
+    expect(other).toMatch(/^vtepd: flags: /)
+  })
+
+  test('lists every fault of its flags', async () => {
+    const { code, stderr } = await vtepd(['up', '--vni', 'x', '--key', 'k'])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/--key: not in this version/)
+    expect(stderr).toMatch(/--vni: /)
+    expect(stderr).toMatch(/--peer: missing/)
+  })
+
+  test('beside a running agent ends before it touches a device', async () => {
+    const { at, agent } = await running()
+    const { code, stderr, stdout } = await vtepd([...QUICK, ...at])
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(/another agent is running with this --runtime-dir \(pid 4711\)/)
+    expect(agent.asked).toEqual([])
+  })
+})
