@@ -1,7 +1,7 @@
 // The built program against a real socket with a fake agent behind it: exit codes, stdout and stderr, signals.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -242,7 +242,7 @@ describe('capture', () => {
     for (const sink of agent.sinks) sink(ARP)
     await until(
       'the file',
-      () => readFileSync(path).length,
+      () => statSync(path, { throwIfNoEntry: false })?.size ?? 0,
       (n) => n === 24 + ARP.length,
     )
     child.kill('SIGINT')
