@@ -15,10 +15,12 @@ const FLOOR = ['batch.ts', 'link.ts', 'drop.ts', 'counters.ts', 'log.ts', 'versi
 const MAY: Record<string, readonly string[]> = {
   floor: [],
   wire: ['floor'],
+  crypto: [],
+  wireguard: ['wire', 'floor', 'crypto'],
   overlay: ['wire', 'floor'],
-  datapath: ['overlay', 'wire', 'floor'],
+  datapath: ['wireguard', 'overlay', 'wire', 'floor'],
   host: ['floor'],
-  control: ['overlay', 'wire', 'host', 'floor', 'datapath'],
+  control: ['wireguard', 'overlay', 'wire', 'host', 'floor', 'datapath'],
   cli: ['control', 'wire', 'lab', 'floor', 'host', 'root'],
   lab: ['control', 'floor'],
 }
@@ -87,7 +89,7 @@ describe('files', () => {
 
 describe('hot files', () => {
   const hot = sources.filter(
-    (f) => /^src\/(wire|datapath)\//.test(f) && /Temperature: hot\b/.test(readFileSync(f, 'utf8')),
+    (f) => /^src\/(wire|wireguard|datapath)\//.test(f) && /Temperature: hot\b/.test(readFileSync(f, 'utf8')),
   )
   const codeOf = (file: string) => readFileSync(file, 'utf8').replace(/\/\/.*$|\/\*[\s\S]*?\*\//gm, '')
 
