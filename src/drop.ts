@@ -32,6 +32,11 @@ const ROWS: readonly (readonly [string, string])[] = [
   ['udp-receive-overflow', 'the kernel dropped datagrams because our receive buffer was full'],
   ['device-gone', 'the device went away while the frame was on its way'],
   ['static-mac', 'the source MAC is bound to another VTEP by a static FDB entry'],
+  ['not-wireguard', 'neither of the four WireGuard messages, or not of the length that its type has'],
+  ['unknown-peer', 'sealed for a session that we do not have, or no longer have'],
+  ['bad-tag', 'its seal does not open: forged, damaged, or sealed with another key'],
+  ['replay', 'a message of a session that came before, or so late that nobody can tell'],
+  ['no-session', "no handshake with the peer came about in time; see `status` and the peer's endpoint and keys"],
 ]
 
 export const COUNT = ROWS.length
@@ -59,6 +64,11 @@ export const SPLIT_HORIZON = FIRST - 19
 export const UDP_RECEIVE_OVERFLOW = FIRST - 20
 export const DEVICE_GONE = FIRST - 21
 export const STATIC_MAC = FIRST - 22
+export const NOT_WIREGUARD = FIRST - 23
+export const UNKNOWN_PEER = FIRST - 24
+export const BAD_TAG = FIRST - 25
+export const REPLAY = FIRST - 26
+export const NO_SESSION = FIRST - 27
 
 /** Position of a drop code in a counter row: 0 .. COUNT-1. */
 export function row(code: number): number {
