@@ -327,13 +327,13 @@ export class Agent implements AgentApi {
   }
 
   private async lookUpNames(): Promise<boolean> {
-    const hosts = this.config.peers.map((p) => p.endpoint.host)
+    const hosts = this.config.peers.flatMap((p) => p.endpoint?.host ?? [])
     return this.resolver.refresh(hosts, this.underlay, (host, why) => this.log.warn(`endpoint ${host}: ${why}`))
   }
 
   private armResolver(): void {
     if (this.resolveTimer) clearTimeout(this.resolveTimer)
-    if (this.stopping || this.config.peers.every((p) => isIP(p.endpoint.host) !== 0)) return
+    if (this.stopping || this.config.peers.every((p) => !p.endpoint || isIP(p.endpoint.host) !== 0)) return
     const again = async (): Promise<void> => {
       if (await this.lookUpNames()) await this.inTurn(() => this.overlay.replacePeers())
       this.armResolver()

@@ -10,7 +10,7 @@ import * as sockaddr from '../host/sockaddr.ts'
 import { ANY, CIDRS, PEERS } from '../overlay/networks.ts'
 import * as cidr from './cidr.ts'
 import { ConfigError, underlayFaults } from './config.ts'
-import { defaultMtu, NetworkDevice, OVERHEAD_IPV4, OVERHEAD_IPV6 } from './device.ts'
+import { defaultMtu, NetworkDevice, overhead } from './device.ts'
 import type { Config, NetworkConfig, PeerConfig } from './model.ts'
 import { Refusal } from './refusal.ts'
 import type { Resolver } from './resolve.ts'
@@ -159,11 +159,13 @@ export class Overlay {
     const placed: PlacedPeer[] = []
     const peers: Far[] = []
     for (const peer of peersOf(config, r.config)) {
+      if (!peer.endpoint) continue
       const address = this.resolver.address(peer.endpoint.host)
       if (address === undefined) continue
       const pool = pools.get(isIPv6(address))
       if (pool === undefined) continue
-      const port = peer.endpoint.port ?? r.config.port
+      // The port beside a key is WireGuard's.
+      const port = (peer.publicKey === null ? peer.endpoint.port : null) ?? r.config.port
       placed.push({ peer, address, port, vtep: -1 })
       peers.push(far(peer, r.config, address, port, pool))
     }
@@ -186,18 +188,21 @@ export class Overlay {
 
   /** What the underlay leaves for the network's device; the larger overhead when any end may be IPv6. */
   private mtuFor(n: NetworkConfig): number {
-    const ends = peersOf(this.config!, n).map((p) => p.endpoint.host)
+    const ends = peersOf(this.config!, n).flatMap((p) => p.endpoint?.host ?? [])
     const v6 =
       ends.some((h) => isIP(h) !== 4) ||
       this.config!.underlay.addresses.some((a) => isIPv6(a)) ||
       this.underlay.every((l) => l.v6)
     const least = Math.min(...this.underlay.map((l) => l.mtu))
-    return defaultMtu(least, v6 ? OVERHEAD_IPV6 : OVERHEAD_IPV4)
+    return defaultMtu(least, overhead(n, v6))
   }
 
-  // Locally administered, the same after every restart: hashed from VNI, node name and underlay address.
+  // Locally administered, the same after every restart: hashed from the VNI and our public key, or without one from node name
+  // and underlay address.
   private defaultMac(n: NetworkConfig): string {
-    const hash = createHash('sha256').update(`${n.vni} ${this.config!.node} ${this.underlay[0]!.address}`).digest()
+    const { node, publicKey } = this.config!
+    const who = publicKey ?? `${node} ${this.underlay[0]!.address}`
+    const hash = createHash('sha256').update(`${n.vni} ${who}`).digest()
     const first = (hash[0]! & 0xfc) | 2
     return [first, ...hash.subarray(1, 6)].map((b) => b.toString(16).padStart(2, '0')).join(':')
   }

@@ -1,15 +1,20 @@
 // From a file's text or quick flags to the frozen Config, or to all that is wrong with them at once. Read docs/configuration.md
 // first: it is what is promised. The way: text → values (source.ts) → not delivered yet (later.ts) → shape (schema.ts) →
-// draft with defaults (draft.ts) → meaning (network-check.ts, peer-check.ts) → Config (model.ts).
+// draft with defaults (draft.ts) → meaning (network-check.ts, peer-check.ts, security-check.ts) → keys from their files
+// (key-check.ts) → Config (model.ts).
+import { dirname } from 'node:path'
 import { Cuts, type Draft, draftOf } from './draft.ts'
 import { Faults, type Path, pathText } from './fault.ts'
 import { addIssues } from './issue.ts'
+import { type Keys, readKeys } from './key-check.ts'
+import { type ReadKey, readKeyFile } from './key-file.ts'
 import { findLater } from './later.ts'
-import type { Config } from './model.ts'
+import type { Config, NetworkConfig } from './model.ts'
 import { checkNetworks } from './network-check.ts'
 import { checkPeers, underlayFaults as noteUnderlayFaults, UNPLACED } from './peer-check.ts'
 import { flagText, type QuickFlags, quickValue } from './quick.ts'
 import { schema, toJsonSchema } from './schema.ts'
+import { checkSecurity } from './security-check.ts'
 import { readSource } from './source.ts'
 
 export type { QuickFlags } from './quick.ts'
@@ -26,22 +31,32 @@ export class ConfigError extends Error {
   }
 }
 
+export interface ConfigOptions {
+  /** The file's name, for the error's message. */
+  readonly path: string
+  /** Default of `node`. */
+  readonly hostname: string
+  /** Where relative names of key files begin; default: the directory of `path`. */
+  readonly directory?: string
+  readonly readKey?: ReadKey
+}
+
 /**
- * Parses a configuration file's text. `path` is for the error's message only; `hostname` is the default of `node`.
- * Throws ConfigError with every fault; nothing is looked up on the host.
+ * Parses a configuration file's text and reads the key files that it names; nothing else is looked up on the host. Throws
+ * ConfigError with every fault.
  */
-export function parseConfig(text: string, options: { path: string; hostname: string }): Config {
+export function parseConfig(text: string, options: ConfigOptions): Config {
   const { value, faults } = readSource(text)
-  const config = value === undefined ? null : configOf(value, faults, options.hostname)
+  const config = value === undefined ? null : configOf(value, faults, { directory: dirname(options.path), ...options })
   if (faults.count > 0 || !config) throw new ConfigError(options.path, faults.texts())
   return config
 }
 
 /** The configuration of `vtepd up --vni …`. Throws ConfigError whose faults name flags: `--vni: …`. */
-export function fromQuickFlags(flags: QuickFlags, options: { hostname: string }): Config {
+export function fromQuickFlags(flags: QuickFlags, options: Pick<ConfigOptions, 'hostname' | 'readKey'>): Config {
   const faults = new Faults({ label: flagText, line: () => 0 })
   const value = quickValue(flags, faults)
-  const config = configOf(value, faults, options.hostname)
+  const config = configOf(value, faults, { directory: '.', ...options })
   if (faults.count > 0 || !config) throw new ConfigError(null, faults.texts())
   return config
 }
@@ -59,10 +74,10 @@ export function underlayFaults(config: Config, addresses: readonly string[]): re
 }
 
 // null when there is a fault.
-function configOf(given: unknown, faults: Faults, hostname: string): Config | null {
+function configOf(given: unknown, faults: Faults, options: Omit<ConfigOptions, 'path'>): Config | null {
   const value = withoutEmpty(given)
   if (value === null) {
-    faults.add([], 'empty', 'give it networks: { blue: { vni: 42, security: plain } }')
+    faults.add([], 'empty', 'give it networks: { blue: { vni: 42 } }')
     return null
   }
   const cuts = new Cuts()
@@ -79,10 +94,12 @@ function configOf(given: unknown, faults: Faults, hostname: string): Config | nu
   cuts.apply(value)
   const draft = draftOf(value, cuts)
   if (!draft) return null
-  checkNode(draft, hostname, faults)
+  checkNode(draft, options.hostname, faults)
   checkNetworks(draft, faults)
   checkPeers(draft, faults)
-  return faults.count > 0 ? null : finished(draft, hostname)
+  checkSecurity(draft, faults)
+  const keys = readKeys(draft, options.directory ?? '.', options.readKey ?? readKeyFile, faults)
+  return faults.count > 0 ? null : finished(draft, keys, options.hostname)
 }
 
 // A section whose lines are all commented out is empty, not faulty.
@@ -112,18 +129,28 @@ function checkNode(draft: Draft, hostname: string, faults: Faults): void {
 }
 
 // Every field is known when there are no faults.
-function finished(draft: Draft, hostname: string): Config {
-  const peers = [...draft.peers!.values()].map(({ name, endpoint, members }) => ({
-    name,
-    endpoint,
-    networks: members!.map((member) => ({
-      network: member.network,
-      allowedIps: draft.networks!.get(member.network)!.device === 'tun' ? [...member.allowedIps!] : [],
-      mac: draft.networks!.get(member.network)!.device === 'tun' ? member.mac : null,
-    })),
+function finished(draft: Draft, keys: Keys, hostname: string): Config {
+  const { privateKey, publicKey, preshared } = keys
+  const peers = [...draft.peers!.values()].map((peer) => ({
+    name: peer.name,
+    endpoint: peer.endpoint,
+    publicKey: peer.publicKey,
+    presharedKey: preshared.get(peer.name) ?? null,
+    keepaliveSec: peer.keepaliveSec,
+    type: peer.type,
+    networks: peer.members!.map((member) => {
+      const { device, security } = draft.networks!.get(member.network)!
+      return {
+        network: member.network,
+        allowedIps: device === 'tun' ? [...member.allowedIps!] : [],
+        mac: device === 'tun' && security === 'plain' ? member.mac : null,
+      }
+    }),
   }))
-  const networks = [...draft.networks!.values()]
-  return frozen({ ...draft, node: draft.node ?? hostname, networks, peers } as unknown as Config)
+  const networks = [...draft.networks!.values()].map(({ given, ...network }) => network as NetworkConfig)
+  const { underlay, metrics, offloads } = draft
+  const node = draft.node ?? hostname
+  return frozen({ node, privateKey, publicKey, underlay, networks, peers, metrics, offloads } as Config)
 }
 
 function frozen<T>(value: T): T {

@@ -6,9 +6,15 @@ import type { Undesired } from './api.ts'
 import type { Config, NetworkConfig } from './model.ts'
 import { codeOf, Refusal, refusalFrom } from './refusal.ts'
 
-/** What a frame costs in front of it on the wire, bytes: Ethernet 14 + VXLAN 8 + UDP 8 + IPv4 20 or IPv6 40. */
+/** What a packet costs on the wire beside itself, bytes: Ethernet 14 + VXLAN 8 + UDP 8 + IPv4 20 or IPv6 40. */
 export const OVERHEAD_IPV4 = 50
 export const OVERHEAD_IPV6 = 70
+/** UDP 8 + IPv4 20 or IPv6 40, and WireGuard's header 16 and tag 16: bare IP inside. */
+export const OVERHEAD_SECURE_TUN_IPV4 = 60
+export const OVERHEAD_SECURE_TUN_IPV6 = 80
+/** The same, and VXLAN 8 + Ethernet 14 inside. Frames are sealed unpadded: they say nowhere how long they are. */
+export const OVERHEAD_SECURE_TAP_IPV4 = 82
+export const OVERHEAD_SECURE_TAP_IPV6 = 102
 /** Bytes of UDP payload in one UDP_SEGMENT message over IPv4. */
 const MESSAGE_MAX = 65507
 /** VXLAN and Ethernet headers in each datagram. */
@@ -209,6 +215,13 @@ export class NetworkDevice {
       this.undesired.set(what, { what, where: this.config.interface, want, have, since: Math.floor(now / 1000) })
     }
   }
+}
+
+/** What a packet of the network costs beside itself. `v6`: any end of it may be IPv6. */
+export function overhead(network: Pick<NetworkConfig, 'security' | 'device'>, v6: boolean): number {
+  if (network.security === 'plain') return v6 ? OVERHEAD_IPV6 : OVERHEAD_IPV4
+  if (network.device === 'tun') return v6 ? OVERHEAD_SECURE_TUN_IPV6 : OVERHEAD_SECURE_TUN_IPV4
+  return v6 ? OVERHEAD_SECURE_TAP_IPV6 : OVERHEAD_SECURE_TAP_IPV4
 }
 
 /** The default MTU of a device: what the underlay leaves. */

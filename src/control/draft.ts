@@ -5,13 +5,15 @@ import { parseDuration } from './duration.ts'
 import { parseEndpoint } from './endpoint.ts'
 import type { Path } from './fault.ts'
 import { parseMac } from './mac.ts'
-import type { Config, NetworkConfig, PeerConfig, UnderlayConfig } from './model.ts'
+import type { Config, NetworkConfig, PeerConfig, Security, UnderlayConfig } from './model.ts'
 import { type NetworkShape, type PeerNetworkShape, type PeerShape, partialSchema, type RootShape } from './schema.ts'
 
 type Known<T> = { readonly [K in keyof T]: T[K] | undefined }
 
 export interface NetworkDraft extends Known<Omit<NetworkConfig, 'name'>> {
   readonly name: string
+  /** Keys that are written and not faulty, whatever their value. */
+  readonly given: ReadonlySet<string>
 }
 
 /** A peer's place in one network. */
@@ -27,9 +29,10 @@ export interface Member {
   readonly macPath: Path
 }
 
-export interface PeerDraft {
+export interface PeerDraft extends Known<Pick<PeerConfig, 'endpoint' | 'publicKey' | 'keepaliveSec' | 'type'>> {
   readonly name: string
-  readonly endpoint: PeerConfig['endpoint'] | undefined
+  /** null: not given. */
+  readonly presharedKeyFile: string | null | undefined
   readonly members: readonly Member[] | undefined
   /** Whether the peer says itself in which networks it is. */
   readonly listed: boolean
@@ -38,6 +41,8 @@ export interface PeerDraft {
 export interface Draft extends Known<Pick<Config, 'metrics' | 'offloads'>> {
   /** null: not given. */
   readonly node: string | null | undefined
+  /** null: not given. */
+  readonly privateKeyFile: string | null | undefined
   readonly underlay: Known<UnderlayConfig>
   readonly networks: ReadonlyMap<string, NetworkDraft> | undefined
   readonly peers: ReadonlyMap<string, PeerDraft> | undefined
@@ -87,15 +92,17 @@ export function draftOf(value: unknown, cuts: Cuts): Draft | null {
   const unless = <T>(path: Path, known: T): T | undefined => (cuts.has(...path) ? undefined : known)
   const own = root.underlay!
   const underlay = cuts.has('underlay')
-    ? { addresses: undefined, interface: undefined, vxlanPort: undefined }
+    ? { addresses: undefined, interface: undefined, vxlanPort: undefined, wireguardPort: undefined }
     : {
         addresses: unless(['underlay', 'address'], list(own.address).map(canonicalAddress)),
         interface: unless(['underlay', 'interface'], own.interface ?? null),
         vxlanPort: unless(['underlay', 'vxlanPort'], own.vxlanPort),
+        wireguardPort: unless(['underlay', 'wireguardPort'], own.wireguardPort),
       }
   const networks = new Map<string, NetworkDraft>()
   for (const [name, network] of entries(root.networks, cuts, 'networks')) {
-    networks.set(name, networkDraft(name, network, underlay.vxlanPort, cuts))
+    const given = new Set(Object.keys(at(value, 'networks', name)))
+    networks.set(name, networkDraft(name, network, given, underlay.vxlanPort, cuts))
   }
   const known = cuts.has('networks') ? undefined : networks
   const peers = new Map<string, PeerDraft>()
@@ -103,12 +110,20 @@ export function draftOf(value: unknown, cuts: Cuts): Draft | null {
   const listen = root.metrics ? parseEndpoint(root.metrics.listen) : null
   return {
     node: unless(['node'], root.node ?? null),
+    privateKeyFile: unless(['privateKeyFile'], root.privateKeyFile ?? null),
     underlay,
     networks: known,
     peers: cuts.has('peers') ? undefined : peers,
     metrics: listen ? { host: listen.host, port: listen.port! } : null,
     offloads: root.offloads!,
   }
+}
+
+// The map at a path, {} when it was cut out.
+function at(value: unknown, ...path: string[]): Record<string, unknown> {
+  let node = value
+  for (const part of path) node = isMap(node) && Object.hasOwn(node, part) ? node[part] : undefined
+  return isMap(node) ? node : {}
 }
 
 // Names that are faulty as a whole stay as names, so that others may refer to them.
@@ -124,6 +139,7 @@ function* entries<T>(
 function networkDraft(
   name: string,
   shape: Partial<NetworkShape> | undefined,
+  given: ReadonlySet<string>,
   vxlanPort: number | undefined,
   cuts: Cuts,
 ): NetworkDraft {
@@ -135,6 +151,7 @@ function networkDraft(
   const accept = field('accept')
   return {
     name,
+    given,
     vni,
     device: field('device'),
     interface: known('interface') ? (shape?.interface ?? usual) : undefined,
@@ -150,6 +167,7 @@ function networkDraft(
     flood: field('flood'),
     accept: Array.isArray(accept) ? accept.map(canonicalPrefix) : (accept as 'peers' | 'any' | undefined),
     innerVlan: field('innerVlan'),
+    mssClamp: field('mssClamp'),
     ecn: field('ecn'),
     dscp: field('dscp'),
     udpChecksum: field('udpChecksum'),
@@ -167,7 +185,9 @@ function peerDraft(
   cuts: Cuts,
 ): PeerDraft {
   const known = (key: keyof PeerShape): boolean => shape !== undefined && !cuts.has('peers', name, key)
-  const endpoint = shape?.endpoint === undefined ? undefined : parseEndpoint(shape.endpoint)!
+  const field = <T>(key: keyof PeerShape, read: (shape: Partial<PeerShape>) => T): T | undefined =>
+    known(key) ? read(shape!) : undefined
+  const publicKey = field('publicKey', (own) => own.publicKey ?? null)
   const given = shape?.networks
   const member = (network: string, path: Path, own: PeerNetworkShape = {}): Member => {
     const cut = (key: string): boolean => cuts.has(...path, key)
@@ -188,10 +208,31 @@ function peerDraft(
   const path: Path = ['peers', name, 'networks']
   if (!known('networks')) members = undefined
   else if (given === undefined)
-    members = networks && [...networks.keys()].map((network) => member(network, ['peers', name]))
+    members = usualNetworks(networks, publicKey)?.map((network) => member(network, ['peers', name]))
   else if (Array.isArray(given)) members = given.map((network, i) => member(network, [...path, i]))
   else members = Object.entries(given).map(([network, own]) => member(network, [...path, network], own))
-  return { name, endpoint, members, listed: given !== undefined }
+  return {
+    name,
+    endpoint: field('endpoint', (own) => (own.endpoint === undefined ? null : parseEndpoint(own.endpoint)!)),
+    publicKey,
+    presharedKeyFile: field('presharedKeyFile', (own) => own.presharedKeyFile ?? null),
+    keepaliveSec: field('keepalive', (own) => parseDuration(own.keepalive ?? '0s')!),
+    type: field('type', (own) => own.type ?? 'vtepd'),
+    members,
+    listed: given !== undefined,
+  }
+}
+
+// Where a peer is that does not say it: in all secure networks with a key, in all plain ones without. undefined: not known.
+function usualNetworks(
+  networks: ReadonlyMap<string, NetworkDraft> | undefined,
+  publicKey: string | null | undefined,
+): string[] | undefined {
+  if (!networks || publicKey === undefined) return undefined
+  const all = [...networks.values()]
+  if (all.some(({ security }) => security === undefined)) return undefined
+  const security: Security = publicKey === null ? 'plain' : 'secure'
+  return all.filter((network) => network.security === security).map(({ name }) => name)
 }
 
 function list(value: string | readonly string[] | undefined): readonly string[] {

@@ -4,6 +4,9 @@ import type * as z from 'zod'
 import { type Faults, gotText, nearest, type Path, shown } from './fault.ts'
 import { toJsonSchema } from './schema.ts'
 
+// What stands there may be a key, in the wrong place or mistyped: it is not shown.
+const SECRETS = ['privateKeyFile', 'presharedKeyFile', 'publicKey']
+
 type Issue = z.core.$ZodIssue
 type Shape = { properties?: Record<string, Shape>; additionalProperties?: Shape; items?: Shape; anyOf?: Shape[] }
 
@@ -37,7 +40,8 @@ export function addIssues(
     }
     const message = issue.code === 'invalid_key' ? issue.issues[0]!.message : issue.message
     const got = issue.code === 'invalid_key' ? path.at(-1) : at(value, path)
-    faults.add(path, ...withGot(message, got))
+    if (SECRETS.includes(String(path.at(-1)))) faults.add(path, ...halves(message))
+    else faults.add(path, ...withGot(message, got))
     found(path)
   }
   for (const issue of issues) add(issue, [])
@@ -50,10 +54,13 @@ function isInside(branch: readonly Issue[]): boolean {
   )
 }
 
-function withGot(message: string, value: unknown): [string, string] {
+function halves(message: string): [string, string] {
   const semicolon = message.indexOf('; ')
-  const want = message.slice(0, semicolon)
-  const mend = message.slice(semicolon + 2)
+  return [message.slice(0, semicolon), message.slice(semicolon + 2)]
+}
+
+function withGot(message: string, value: unknown): [string, string] {
+  const [want, mend] = halves(message)
   const number = typeof value === 'string' && /^\d+$/.test(value) && /^want \d+\.\.\d+/.test(want)
   if (number) return [`${want}, ${gotText(value)}`, 'write it in that range and without quotes']
   return [value === undefined ? `missing, ${want}` : `${want}, ${gotText(value)}`, mend]

@@ -12,11 +12,8 @@ interface Row {
 }
 
 const REMOVE = 'remove it'
-const CLEAR = 'write `security: plain` if clear text is meant'
-const PLAIN_PEER = 'remove it: networks with `security: plain` need no keys'
 
 const ROWS: readonly Row[] = [
-  { path: ['privateKeyFile'], mend: PLAIN_PEER },
   { path: ['control'], mend: 'remove it and list the hosts under peers' },
   ...['masquerade', 'forward', 'firewall', 'notrack', 'ports'].map((key) => ({ path: [key], mend: REMOVE })),
   {
@@ -25,27 +22,17 @@ const ROWS: readonly Row[] = [
     what: 'more than one',
     mend: 'write 1',
   },
-  { path: ['underlay', 'wireguardPort'], mend: PLAIN_PEER },
   ...['prefix', 'subnetFile', 'bridge', 'stormLimit', 'suppressArp'].map((key) => ({
     path: ['networks', '*', key],
     mend: REMOVE,
   })),
   { path: ['networks', '*', 'type'], when: (value) => value === 'flannel', what: 'flannel', mend: 'write vxlan' },
-  { path: ['networks', '*', 'security'], when: (value) => value === 'secure', what: 'secure', mend: CLEAR },
-  {
-    path: ['networks', '*', 'security'],
-    when: (value) => value === undefined,
-    what: 'missing, and the default, secure,',
-    mend: CLEAR,
-  },
   {
     path: ['networks', '*', 'flood'],
     when: (value) => typeof value === 'object' && value !== null && Object.hasOwn(value, 'group'),
     what: 'a multicast group',
     mend: 'write replicate',
   },
-  ...['publicKey', 'presharedKeyFile', 'keepalive'].map((key) => ({ path: ['peers', '*', key], mend: PLAIN_PEER })),
-  { path: ['peers', '*', 'type'], when: (value) => value === 'wireguard', what: 'wireguard', mend: 'write vtepd' },
 ]
 
 /** Notes a fault for everything in `value` that is not delivered yet, and calls `found` with its path. */

@@ -1,10 +1,17 @@
 // The configuration once parsed: frozen, complete, in the units the rest of the house uses. Nobody re-validates it.
 // config.ts makes it from YAML or quick flags.
 
+import type { Secret } from './secret.ts'
+
 export type Switch = 'auto' | 'on' | 'off'
+export type Security = 'plain' | 'secure'
 
 export interface Config {
   readonly node: string
+  /** null: no `privateKeyFile`, and so no secure network. */
+  readonly privateKey: Secret | null
+  /** Its public half, canonical base64. */
+  readonly publicKey: string | null
   readonly underlay: UnderlayConfig
   readonly networks: readonly NetworkConfig[]
   readonly peers: readonly PeerConfig[]
@@ -17,7 +24,10 @@ export interface UnderlayConfig {
   readonly addresses: readonly string[]
   /** Whose address is followed; null together with no addresses: the interface of the default route. */
   readonly interface: string | null
+  /** Of plain networks without a port of their own. */
   readonly vxlanPort: number
+  /** Of all secure networks; opened when there is one. */
+  readonly wireguardPort: number
 }
 
 export interface NetworkConfig {
@@ -25,14 +35,15 @@ export interface NetworkConfig {
   readonly vni: number
   readonly device: 'tap' | 'tun'
   readonly interface: string
+  /** UDP port of a plain network. A secure one has `underlay.wireguardPort`, and this is not opened for it. */
   readonly port: number
   /** CIDRs in canonical form. */
   readonly addresses: readonly string[]
-  /** null: hashed from the VNI, the node's name and the underlay address. */
+  /** null: hashed from the VNI and the node's public key, or without a key from its name and underlay address. */
   readonly mac: string | null
   /** null: underlay MTU less overhead. */
   readonly mtu: number | null
-  readonly security: 'plain'
+  readonly security: Security
   /** A name of `ip netns`, a path or a process id; null: the agent's own. */
   readonly netns: string | null
   readonly learning: boolean
@@ -40,15 +51,17 @@ export interface NetworkConfig {
   readonly ageingSec: number
   readonly macLimit: number
   readonly flood: 'replicate' | 'off'
-  /** 'peers', 'any', or canonical CIDRs without host bits, beside the peers. */
+  /** Plain networks only: 'peers', 'any', or canonical CIDRs without host bits, beside the peers. */
   readonly accept: 'peers' | 'any' | readonly string[]
   readonly innerVlan: 'drop' | 'keep'
+  /** TCP SYNs offer no larger segments than the path carries. */
+  readonly mssClamp: boolean
   readonly ecn: 'copy' | 'off'
   /** 0..63, or 'inherit'. */
   readonly dscp: number | 'inherit'
   readonly udpChecksum: 'on' | 'off' | 'auto'
   readonly sourcePort: 'hash' | 'fixed'
-  /** vtep: a peer's name, or an IP address. */
+  /** vtep: a peer's name or, in plain networks, an IP address. */
   readonly fdb: readonly { readonly mac: string; readonly vtep: string }[]
   readonly routes: boolean
   readonly sourceCheck: boolean
@@ -56,8 +69,17 @@ export interface NetworkConfig {
 
 export interface PeerConfig {
   readonly name: string
-  /** host: a canonical address, or a name in lower case; port null: the network's. */
-  readonly endpoint: { readonly host: string; readonly port: number | null }
+  /**
+   * host: a canonical address, or a name in lower case. port: of WireGuard when the peer has a publicKey, else of VXLAN; null:
+   * our own wireguardPort, or the network's. null: the peer has a publicKey and calls us.
+   */
+  readonly endpoint: { readonly host: string; readonly port: number | null } | null
+  /** Canonical base64; null: in plain networks only. No two peers have one, and it is not ours. */
+  readonly publicKey: string | null
+  readonly presharedKey: Secret | null
+  /** 0: none. */
+  readonly keepaliveSec: number
+  readonly type: 'vtepd' | 'wireguard'
   /** The networks this peer is in, resolved: defaults applied, every name exists. */
   readonly networks: readonly PeerNetwork[]
 }
@@ -66,6 +88,6 @@ export interface PeerNetwork {
   readonly network: string
   /** Layer 3 only; canonical CIDRs. */
   readonly allowedIps: readonly string[]
-  /** Its VTEP's MAC in tun networks; null: learned. */
+  /** Its VTEP's MAC in plain tun networks; null: learned. */
   readonly mac: string | null
 }

@@ -18,7 +18,7 @@ export function checkPeers(draft: Draft, faults: Faults): void {
     checkMembers(peer, draft, faults)
   }
   const places = placesOf(peers)
-  const sure = draft.peers !== undefined && peers.every((peer) => peer.members && peer.endpoint)
+  const sure = draft.peers !== undefined && peers.every((peer) => peer.members && peer.endpoint !== undefined)
   for (const network of draft.networks?.values() ?? []) {
     const members = places.get(network.name) ?? []
     checkDistinct(network, members, faults)
@@ -36,12 +36,12 @@ export function checkPeers(draft: Draft, faults: Faults): void {
 export function underlayFaults(config: Config, addresses: readonly string[], faults: Faults): void {
   const networks = new Map(config.networks.map((network) => [network.name, network]))
   const peers = new Map(
-    config.peers.map(({ name, endpoint, networks: places }) => [
+    config.peers.map(({ name, endpoint, publicKey, networks: places }) => [
       name,
-      { name, endpoint, members: places.map(({ network }) => ({ network })) },
+      { name, endpoint, publicKey, members: places.map(({ network }) => ({ network })) },
     ]),
   )
-  checkUnderlay({ networks, peers }, addresses, faults)
+  checkUnderlay({ underlay: config.underlay, networks, peers }, addresses, faults)
 }
 
 interface Place {
@@ -109,23 +109,24 @@ function checkMember(member: Member, network: NetworkDraft, faults: Faults): voi
 
 // allowedIps and mac given for networks none of which is layer 3.
 function checkLayer3Keys(peer: PeerDraft, networks: ReadonlyMap<string, NetworkDraft>, faults: Faults): void {
-  const given = new Map<string, { path: Path; useful: boolean }>()
+  const given = new Map<string, { path: Path; where: string; useful: boolean }>()
   for (const member of peer.members!) {
-    const useful = networks.get(member.network)!.device !== 'tap'
-    const note = (path: Path): void => {
+    const { device, security } = networks.get(member.network)!
+    const note = (path: Path, where: string, useful: boolean): void => {
       const key = JSON.stringify(path)
-      given.set(key, { path, useful: useful || given.get(key)?.useful === true })
+      given.set(key, { path, where, useful: useful || given.get(key)?.useful === true })
     }
-    if (member.allowedIps) note(member.allowedIpsPath)
-    if (member.mac) note(member.macPath)
+    if (member.allowedIps) note(member.allowedIpsPath, 'tun', device !== 'tap')
+    if (member.mac) note(member.macPath, 'plain tun', device !== 'tap' && security !== 'secure')
   }
-  for (const { path, useful } of given.values()) {
-    if (!useful) faults.add(path, 'only tun networks have a use for it, and the peer is in none', 'remove it')
+  for (const { path, where, useful } of given.values()) {
+    if (!useful) faults.add(path, `only ${where} networks have a use for it, and the peer is in none`, 'remove it')
   }
 }
 
-// RFC 7348 §4: a plain sender is known by its address alone.
+// RFC 7348 §4: a plain sender is known by its address alone; a secure one by its key.
 function checkDistinct(network: NetworkDraft, members: readonly Place[], faults: Faults): void {
+  if (network.security !== 'plain') return
   const seen = new Map<string, string>()
   for (const { peer } of members) {
     if (!peer.endpoint) continue
@@ -164,7 +165,8 @@ function checkStaticVteps(
 ): void {
   if (!network.fdb?.length) return
   const names = members.map(({ peer }) => peer.name)
-  const good = new Set([...names, ...members.map(({ peer }) => peer.endpoint?.host)])
+  const isSecure = network.security === 'secure'
+  const good = new Set([...names, ...(isSecure ? [] : members.map(({ peer }) => peer.endpoint?.host))])
   network.fdb.forEach(({ vtep }, i) => {
     const path: Path = ['networks', network.name, 'fdb', i, 'vtep']
     if (good.has(vtep)) return
@@ -172,6 +174,8 @@ function checkStaticVteps(
     if (peer) {
       const mend = `add ${network.name} to its networks`
       if (peer.members) faults.add(path, `peer ${shown(vtep)} is not in this network`, mend)
+    } else if (parseAddress(vtep) && isSecure) {
+      faults.add(path, `${vtep} is an address, and secure entries lead to peers`, 'write the name of the peer')
     } else if (parseAddress(vtep)) {
       const mend = 'write the name of a peer, or add the peer'
       if (sure) faults.add(path, `${vtep} is no peer's address in this network`, mend)
@@ -239,28 +243,36 @@ class Endpoints {
 }
 
 interface UnderlayView {
-  readonly networks: ReadonlyMap<string, Pick<NetworkDraft, 'port' | 'udpChecksum' | 'name'>> | undefined
+  readonly underlay: { readonly wireguardPort: number | undefined }
+  readonly networks: ReadonlyMap<string, Pick<NetworkDraft, 'port' | 'udpChecksum' | 'security' | 'name'>> | undefined
   readonly peers:
     | ReadonlyMap<
         string,
-        Pick<PeerDraft, 'name' | 'endpoint'> & { members: readonly { network: string }[] | undefined }
+        Pick<PeerDraft, 'name' | 'endpoint' | 'publicKey'> & { members: readonly { network: string }[] | undefined }
       >
     | undefined
 }
 
 function checkUnderlay(view: UnderlayView, addresses: readonly string[], faults: Faults): void {
   const own = addresses.map((text) => parseAddress(text)!)
-  const ports = new Set([...(view.networks?.values() ?? [])].map(({ port }) => port))
-  for (const { name, endpoint, members } of view.peers?.values() ?? []) {
+  const { wireguardPort } = view.underlay
+  const plainPorts = new Set<number | undefined>()
+  for (const { security, port } of view.networks?.values() ?? []) if (security === 'plain') plainPorts.add(port)
+  for (const { name, endpoint, publicKey, members } of view.peers?.values() ?? []) {
     const address = endpoint && parseAddress(endpoint.host)
     if (!address) continue
     const path: Path = ['peers', name, 'endpoint']
-    const places = (members ?? []).map(({ network }) => view.networks?.get(network))
-    const theirs = endpoint.port === null ? places.map((network) => network?.port) : [endpoint.port]
-    const mine = addresses.includes(addressText(address))
-    if (mine && theirs.some((port) => port !== undefined && ports.has(port))) {
+    const places = (members ?? []).flatMap(({ network }) => view.networks?.get(network) ?? [])
+    // A port belongs to WireGuard where there is a key.
+    const isOurs = places.some(({ security, port }) => {
+      if (security === 'secure')
+        return wireguardPort !== undefined && (endpoint.port ?? wireguardPort) === wireguardPort
+      const theirs = publicKey ? port : (endpoint.port ?? port)
+      return theirs !== undefined && plainPorts.has(theirs)
+    })
+    if (isOurs && addresses.includes(addressText(address))) {
       faults.add(path, `${endpoint.host} is this host itself`, "write the other host's address, or remove the peer")
-    } else if (own.length > 0 && own.every(({ v6 }) => v6 !== address.v6)) {
+    } else if (own.length > 0 && own.every(({ v6 }) => v6 !== address.v6) && !isSecureOnly(places)) {
       const [its, ours] = address.v6 ? ['IPv6', 'IPv4'] : ['IPv4', 'IPv6']
       faults.add(
         path,
@@ -268,12 +280,17 @@ function checkUnderlay(view: UnderlayView, addresses: readonly string[], faults:
         `give this host an ${its} underlay address too`,
       )
     }
-    const off = address.v6 ? places.find((network) => network?.udpChecksum === 'off') : undefined
+    const off = address.v6 ? places.find((network) => network.udpChecksum === 'off') : undefined
     if (off) {
       const what = `want on or auto, peer ${name}'s endpoint is IPv6`
       faults.add(['networks', off.name, 'udpChecksum'], what, 'write on (RFC 8200 §8.1)')
     }
   }
+}
+
+// WireGuard sends from every address of the host, not from the underlay's alone.
+function isSecureOnly(places: readonly { security: NetworkDraft['security'] }[]): boolean {
+  return places.length > 0 && places.every(({ security }) => security === 'secure')
 }
 
 /** Faults without lines, for what is found after the file was read. */

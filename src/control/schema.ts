@@ -14,6 +14,7 @@ import {
 } from './cidr.ts'
 import { parseDuration } from './duration.ts'
 import { parseEndpoint } from './endpoint.ts'
+import { isKey, isZeroKey, KEY_PATTERN, keyFromBase64 } from './key.ts'
 import { isGroupMac, isZeroMac, MAC_PATTERN, parseMac } from './mac.ts'
 
 /** A year: what a deadline of 32 bits in tenths of a second holds many times over. */
@@ -23,6 +24,10 @@ const MAX_MAC_LIMIT = 4194304
 /** RFC 791 §3.1: every module must forward 68 bytes; 65535 less the outer IPv4, UDP, VXLAN and Ethernet headers. */
 const MIN_MTU = 68
 const MAX_MTU = 65485
+/** What 16 bits of seconds hold, as WireGuard's own tools take it. */
+const MAX_KEEPALIVE_SEC = 65535
+/** What may be a key that lost or gained something on the way. */
+const LIKE_KEY = /^[A-Za-z0-9+][A-Za-z0-9+/]{39,}={0,2}$/
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 const PEER_NAME = /^[A-Za-z0-9:][A-Za-z0-9._:-]{0,62}$/
 /** Not the kernel's to give: `lo` is there already, the others are directories in /proc/sys/net/ipv4/conf. */
@@ -77,10 +82,12 @@ const NAME_WANT = 'want 1..63 letters, digits, dots, underscores and hyphens, a 
 const MAC_WANT = 'want a MAC address; write it like 02:00:5e:10:00:01, in quotes if need be'
 const CIDR_WANT = 'want ADDRESS/LENGTH; write it like 10.42.0.1/24 or "fd00:42::1/64"'
 const PREFIX_WANT = 'want ADDRESS/LENGTH; write it like 10.42.0.0/24 or "fd00:42::/64"'
-const ENDPOINT_WANT =
+export const ENDPOINT_WANT =
   'want host, host:port, IPv6 or [IPv6]:port; write it like 198.18.0.2, 198.18.0.2:4789 or "[fd00::2]:4789"'
 const LISTEN_WANT = 'want ADDRESS:PORT; write it like 127.0.0.1:9478, or 0.0.0.0:9478 for every IPv4 address'
 const DURATION_WANT = 'want a duration; write it like 300s, 5m or 1h, or 0s for never'
+const PUBLIC_KEY_WANT =
+  'want a public key, 32 bytes in base64; write what `vtepd pubkey` prints on the peer, 44 characters with = at the end'
 const UNDERLAY_WANT = 'want an IP address of this host; write it like 198.18.0.1 or "fd00::1"'
 const NETNS_WANT = 'want a namespace: NAME, /path or PID; write a name from `ip netns`, a path or a process id'
 
@@ -139,11 +146,30 @@ function netns() {
   return z.union([name, z.int({ error: NETNS_WANT }).min(1, { error: NETNS_WANT })], { error: NETNS_WANT })
 }
 
-function duration() {
+function duration(max: number, tooLong: string) {
   return text(DURATION_WANT, (value) => {
     const seconds = parseDuration(value)
     if (seconds === null) return DURATION_WANT
-    return seconds > MAX_AGEING_SEC ? 'want a year at most; write 8760h, or 0s for never' : null
+    return seconds > max ? tooLong : null
+  })
+}
+
+function publicKey() {
+  return text(PUBLIC_KEY_WANT, (value) => {
+    if (!isKey(value)) return PUBLIC_KEY_WANT
+    return isZeroKey(keyFromBase64(Buffer.from(value))!)
+      ? 'want a key that is not zero; write the one of the peer'
+      : null
+  }).meta({ pattern: KEY_PATTERN })
+}
+
+function keyFile(maker: string) {
+  const want = `want the name of a file; write that of the file with the key, as \`${maker}\` writes it`
+  return text(want, (value) => {
+    if (isKey(value) || LIKE_KEY.test(value)) {
+      return 'want the name of a file, not a key; put the key into a file of mode 0600 and name that'
+    }
+    return value === '' || /[\0\n]/.test(value) ? want : null
   })
 }
 
@@ -191,18 +217,26 @@ const network = map(
     interface: interfaceName().optional().describe('Name of the device; default vt<vni>'),
     port: integer(1, 65535, 'write a UDP port')
       .optional()
-      .describe('UDP port of this network; default underlay.vxlanPort'),
+      .describe('plain: UDP port of this network; default underlay.vxlanPort'),
     address: oneOrMore(cidr(), CIDR_WANT, '[10.42.0.1/24]').optional().describe('Addresses of the device'),
     mac: mac()
       .optional()
-      .describe('MAC of the device; default: made from VNI, node and underlay address, the same after every start'),
+      .describe(
+        'MAC of the device; default: made from the VNI and our public key, or without one from node and underlay address',
+      ),
     mtu: integer(MIN_MTU, MAX_MTU, 'write the inner MTU, or remove the key')
       .optional()
-      .describe('MTU of the device; default: underlay MTU less 50 (IPv4) or 70 (IPv6)'),
-    security: words(['plain']).describe('plain: standard VXLAN in clear text'),
+      .describe(
+        'MTU of the device; default: underlay MTU less 82 (IPv4) or 102 (IPv6), secure tun 60 or 80, plain 50 or 70',
+      ),
+    security: words(['secure', 'plain'])
+      .default('secure')
+      .describe('secure: inside WireGuard; plain: standard VXLAN in clear text'),
     netns: netns().optional().describe('Network namespace that holds the device: a name, a path or a process id'),
     learning: flag().default(true).describe('Learn MAC addresses from frames'),
-    ageing: duration().default('300s').describe('How long a learned MAC stays without frames; 0s: for ever'),
+    ageing: duration(MAX_AGEING_SEC, 'want a year at most; write 8760h, or 0s for never')
+      .default('300s')
+      .describe('How long a learned MAC stays without frames; 0s: for ever'),
     macLimit: integer(1, MAX_MAC_LIMIT, 'write how many stations to remember')
       .default(65536)
       .describe('Most MACs to remember'),
@@ -214,8 +248,11 @@ const network = map(
         error: 'want peers | any | [CIDR, ...]; write one of these',
       })
       .default('peers')
-      .describe('Who may send VXLAN here: the peers, anybody, or these prefixes beside the peers'),
+      .describe('plain: who may send VXLAN here: the peers, anybody, or these prefixes beside the peers'),
     innerVlan: words(['drop', 'keep']).default('drop').describe('Inner frames with a VLAN tag'),
+    mssClamp: flag()
+      .default(false)
+      .describe('Lower the segment size that TCP SYNs offer to what the path carries, both ways'),
     ecn: words(['copy', 'off']).default('copy').describe('copy: RFC 6040 normal mode; off: compatibility mode'),
     dscp: z
       .union([integer(0, 63, 'write one of these, without quotes', ' | inherit'), words(['inherit'])], {
@@ -225,17 +262,19 @@ const network = map(
       .describe('DSCP of the outer header; inherit: that of the inner one'),
     udpChecksum: words(['on', 'off', 'auto'])
       .default('on')
-      .describe('Outer UDP checksum; off: IPv4 only, and no UDP GSO'),
+      .describe('plain: outer UDP checksum; off: IPv4 only, and no UDP GSO'),
     sourcePort: words(['hash', 'fixed'])
       .default('hash')
-      .describe('Outer source port: by inner flow, or the VXLAN port'),
+      .describe('plain: outer source port: by inner flow, or the VXLAN port'),
     fdb: listOf(fdbEntry, '[{ mac: 02:00:5e:10:00:01, vtep: host-b }]')
       .default([])
       .describe('Static entries: never aged, never overridden'),
     routes: flag().default(true).describe("tun: allowedIps outside the device's own prefixes become routes"),
-    sourceCheck: flag().default(true).describe("tun: drop inner sources outside the sender's allowedIps"),
+    sourceCheck: flag()
+      .default(true)
+      .describe("tun: drop inner sources outside the sender's allowedIps; false in plain networks only"),
   },
-  '{ vni: 42, security: plain }',
+  '{ vni: 42 }',
 )
 
 const peerNetwork = map(
@@ -243,17 +282,31 @@ const peerNetwork = map(
     allowedIps: listOf(prefix(), '[10.42.0.2/32]')
       .optional()
       .describe('tun: prefixes behind this peer in this network'),
-    mac: mac().optional().describe('tun: MAC of its VTEP in this network; default: learned'),
+    mac: mac().optional().describe('plain tun: MAC of its VTEP in this network; default: learned'),
   },
   '{ allowedIps: [10.42.0.2/32] }',
 )
 
 const peer = map(
   {
-    endpoint: endpoint().describe(
-      "Underlay address: host, host:port, IPv6 or [IPv6]:port; default port: the network's",
-    ),
-    type: words(['vtepd']).default('vtepd').describe('Kind of peer; a standard VXLAN device counts as vtepd'),
+    endpoint: endpoint()
+      .optional()
+      .describe(
+        'Where it is: host, host:port, IPv6 or [IPv6]:port; without a port our own WireGuard port, or the VXLAN port of a ' +
+          'plain network. Not needed with a publicKey: the peer then calls us',
+      ),
+    publicKey: publicKey().optional().describe('Its public key, base64; secure networks need one'),
+    presharedKeyFile: keyFile('vtepd genpsk')
+      .optional()
+      .describe('File of mode 0600 with a key that both ends have, as `vtepd genpsk` writes it'),
+    keepalive: duration(MAX_KEEPALIVE_SEC, 'want 18h12m15s at most; write 25s, or 0s for never')
+      .default('0s')
+      .describe('How often to send something even when there is nothing to say, for NAT; 0s: never'),
+    type: words(['vtepd', 'wireguard'])
+      .default('vtepd')
+      .describe(
+        'vtepd, as which a standard VXLAN device counts too; wireguard: a stock WireGuard peer, tun networks only',
+      ),
     networks: z
       .union(
         [
@@ -265,9 +318,12 @@ const peer = map(
         },
       )
       .optional()
-      .describe('Networks that it is in; default: all. A map gives allowedIps and mac for each'),
+      .describe(
+        'Networks that it is in; default: all secure ones with a publicKey, all plain ones without. A map gives allowedIps ' +
+          'and mac for each',
+      ),
     allowedIps: listOf(prefix(), '[10.42.0.2/32]').optional().describe('tun: inner prefixes behind this peer'),
-    mac: mac().optional().describe('tun: MAC of its VTEP; default: learned, until then broadcast'),
+    mac: mac().optional().describe('plain tun: MAC of its VTEP; default: learned, until then broadcast'),
   },
   '{ endpoint: 198.18.0.2 }',
 )
@@ -280,7 +336,10 @@ const underlay = map(
     interface: interfaceName().optional().describe('Interface whose address is used and followed; instead of address'),
     vxlanPort: integer(1, 65535, 'write a UDP port')
       .default(4789)
-      .describe('UDP port of networks without one of their own'),
+      .describe('UDP port of plain networks without one of their own'),
+    wireguardPort: integer(1, 65535, 'write a UDP port')
+      .default(51820)
+      .describe('UDP port of all secure networks, on every address'),
   },
   '{ address: 198.18.0.1 }',
 )
@@ -298,11 +357,14 @@ function root<N extends z.ZodType, P extends z.ZodType, M extends z.ZodType>(
   const nodeName = text(`${NAME_WANT}; write a name in quotes, or remove the key`, (value) =>
     NAME.test(value) ? null : `${NAME_WANT}; write such a name`,
   )
-  const networks = named(NAME, NAME_WANT, networkShape, 'networks: { blue: { vni: 42, security: plain } }')
+  const networks = named(NAME, NAME_WANT, networkShape, 'networks: { blue: { vni: 42 } }')
   const peers = named(PEER_NAME, NAME_WANT, peerShape, 'peers: { host-b: { endpoint: 198.18.0.2 } }')
   return map(
     {
       node: nodeName.optional().describe('Name of this host; default: its hostname'),
+      privateKeyFile: keyFile('vtepd genkey')
+        .optional()
+        .describe('File of mode 0600 with our private key, as `vtepd genkey` writes it; secure networks need one'),
       underlay: underlay.prefault({}).describe('The network that carries the tunnels'),
       networks: networks.describe('Networks by name: each one VNI with its device'),
       peers: peers.default({} as never).describe('Other hosts by name'),
@@ -318,11 +380,7 @@ function root<N extends z.ZodType, P extends z.ZodType, M extends z.ZodType>(
 export const schema = root(network, peer, metrics)
 
 /** The same without required keys: what is left of a faulty file once the faults are cut out. */
-export const partialSchema = root(
-  network.partial({ vni: true, security: true }),
-  peer.partial({ endpoint: true }),
-  metrics.partial(),
-).partial({ networks: true })
+export const partialSchema = root(network.partial({ vni: true }), peer, metrics.partial()).partial({ networks: true })
 
 export type NetworkShape = z.output<typeof network>
 export type PeerShape = z.output<typeof peer>

@@ -123,6 +123,7 @@ const network = fc.record({
   flood: fc.constantFrom('replicate', 'off'),
   accept: fc.constantFrom('peers', 'any', [], ['198.18.0.0/15', 'fd00::/8']),
   innerVlan: fc.constantFrom('drop', 'keep'),
+  mssClamp: fc.boolean(),
   ecn: fc.constantFrom('copy', 'off'),
   dscp: fc.oneof(fc.constant('inherit'), fc.integer({ min: 0, max: 63 })),
   udpChecksum: fc.constantFrom('on', 'auto'),
@@ -168,6 +169,10 @@ const config: fc.Arbitrary<Config> = fc
     const peers: PeerConfig[] = drawn.peers.map((one, i) => ({
       name: `peer_${i}`,
       endpoint: { host: one.host, port: one.port },
+      publicKey: null,
+      presharedKey: null,
+      keepaliveSec: 0,
+      type: 'vtepd',
       networks: networks
         .filter((_, bit) => (one.places >> bit) & 1)
         .map(({ name, device }) => ({
@@ -179,7 +184,9 @@ const config: fc.Arbitrary<Config> = fc
     }))
     return {
       node: drawn.node,
-      underlay: { addresses: ['198.18.0.1', 'fd18::1'], interface: null, vxlanPort: 8472 },
+      privateKey: null,
+      publicKey: null,
+      underlay: { addresses: ['198.18.0.1', 'fd18::1'], interface: null, vxlanPort: 8472, wireguardPort: 51821 },
       networks: networks.map((one) => ({ ...one, mac: one.mac?.replace('02:00', '06:00') ?? null })),
       peers,
       metrics: drawn.metrics,
@@ -188,7 +195,7 @@ const config: fc.Arbitrary<Config> = fc
   })
 
 /** A Config as the values of a file. */
-function written({ underlay, networks, peers, metrics, ...rest }: Config): object {
+function written({ node, offloads, underlay, networks, peers, metrics }: Config): object {
   const without = (object: object): object =>
     Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null))
   const address = (hostname: string, port: number | null): string => {
@@ -196,8 +203,13 @@ function written({ underlay, networks, peers, metrics, ...rest }: Config): objec
     return hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`
   }
   return {
-    ...rest,
-    underlay: { address: underlay.addresses, vxlanPort: underlay.vxlanPort },
+    node,
+    offloads,
+    underlay: {
+      address: underlay.addresses,
+      vxlanPort: underlay.vxlanPort,
+      wireguardPort: underlay.wireguardPort,
+    },
     networks: Object.fromEntries(
       networks.map(({ name, addresses, ageingSec, ...keys }) => [
         name,
@@ -208,7 +220,7 @@ function written({ underlay, networks, peers, metrics, ...rest }: Config): objec
       peers.map(({ name, endpoint, networks: places }) => [
         name,
         {
-          endpoint: address(endpoint.host, endpoint.port),
+          endpoint: address(endpoint!.host, endpoint!.port),
           networks: Object.fromEntries(
             places.map(({ network: place, allowedIps, mac: own }) => [
               place,
