@@ -17,6 +17,9 @@ import {
 } from './constants.ts'
 import type { Session } from './session.ts'
 
+/** Something from 0 to 1, for jitter. */
+export type Chance = () => number
+
 /** A deadline that is not set. */
 export const NEVER = Number.POSITIVE_INFINITY
 

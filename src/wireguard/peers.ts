@@ -11,7 +11,7 @@ import {
   REKEY_TIMEOUT,
 } from './constants.ts'
 import type { NewSession } from './new-session.ts'
-import { NEVER, Peer } from './peer.ts'
+import { type Chance, NEVER, Peer } from './peer.ts'
 import { Session } from './session.ts'
 import { SessionTable } from './session-table.ts'
 
@@ -44,12 +44,12 @@ export class Peers {
   private readonly peers: (Peer | undefined)[] = []
   private readonly sessions: SessionTable
   private readonly effects: Effects
-  private readonly random: () => number
+  private readonly random: Chance
   /** At most the earliest deadline of all: it goes down at once, and up when `expire` has looked at everybody. */
   private next = NEVER
 
-  /** `random`: 0 .. 1, for jitter. `seed`: 32 random bits. */
-  constructor(effects: Effects, random: () => number, seed: number) {
+  /** `seed`: 32 random bits. */
+  constructor(effects: Effects, random: Chance, seed: number) {
     this.effects = effects
     this.random = random
     this.sessions = new SessionTable(seed)
