@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "addon_aead.h"
 #include "addon_error.h"
 #include "addon_host.h"
 #include "engine.h"
@@ -59,7 +60,8 @@ uint64_t thread_cpu() {
 
 class EngineObject : public Napi::ObjectWrap<EngineObject> {
  public:
-  static Napi::Function define(Napi::Env env) {
+  /// `cipher`: the environment's choice (addon_aead.h).
+  static Napi::Function define(Napi::Env env, std::string *cipher) {
     return DefineClass(env, "Engine",
                        {
                            InstanceMethod<&EngineObject::attach>("attach"),
@@ -77,17 +79,22 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
                            InstanceMethod<&EngineObject::next_gone>("nextGone"),
                            InstanceMethod<&EngineObject::profile>("profile"),
                            InstanceMethod<&EngineObject::publish>("publish"),
-                       });
+                           InstanceMethod<&EngineObject::set_key>("setKey"),
+                           InstanceMethod<&EngineObject::clear_key>("clearKey"),
+                       },
+                       cipher);
   }
 
-  explicit EngineObject(const Napi::CallbackInfo &info)
-      : Napi::ObjectWrap<EngineObject>(info), engine_(new Engine) {
+  explicit EngineObject(const Napi::CallbackInfo &info) : Napi::ObjectWrap<EngineObject>(info) {
+    auto *cipher = static_cast<std::string *>(info.Data());
+    engine_.reset(new Engine(cipher->empty() ? nullptr : cipher->c_str()));
     int e = engine_->open();
     if (e < 0) fail(info.Env(), e, "epoll_create1");
     add_crossing<&EngineObject::wait, 3>("wait");
     add_crossing<&EngineObject::send, 2>("send");
     add_crossing<&EngineObject::resume, 1>("resume");
     add_crossing<&EngineObject::deliver, 2>("deliver");
+    add_crossing<&EngineObject::open, 2>("open");
   }
 
  private:
@@ -194,8 +201,9 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     Endpoint e;
     if (!info[0].IsNumber() || !copy_bytes(info[1], e.addr, kAddrLen) ||
         !copy_bytes(info[2], e.local, kLocalLen) || !info[3].IsNumber()) {
-      return misuse(info.Env(), "setEndpoint(id, address, local, pool)");
+      return misuse(info.Env(), "setEndpoint(id, address, local, pool, pad?)");
     }
+    if (info[4].IsNumber()) e.pad = static_cast<uint16_t>(u32(info, 4));
     e.pool = info[3].As<Napi::Number>().Int32Value();
     engine_->set_endpoint(u32(info, 0), e);
     return info.Env().Undefined();
@@ -268,6 +276,14 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     return b == nullptr || a[1] < 0 ? kMisuse : engine_->deliver(*b, static_cast<uint32_t>(a[1]));
   }
 
+  int64_t open(const int32_t *a) {
+    Batch *b = batch(a[0]);
+    return b == nullptr || a[1] < 0 ? kMisuse : engine_->open(*b, static_cast<uint32_t>(a[1]));
+  }
+
+  Napi::Value set_key(const Napi::CallbackInfo &info) { return vtepd::set_key(info, *engine_); }
+  Napi::Value clear_key(const Napi::CallbackInfo &info) { return vtepd::clear_key(info, *engine_); }
+
   Napi::Value next_changed(const Napi::CallbackInfo &info) {
     return Napi::Number::New(info.Env(), engine_->next_changed());
   }
@@ -321,30 +337,6 @@ namespace {
 constexpr size_t kHugePage = 2 << 20;
 constexpr uint32_t kSlabMax = 64 << 20;
 
-Napi::Value udp_open_js(const Napi::CallbackInfo &info) {
-  uint8_t addr[kAddrLen];
-  if (!copy_bytes(info[0], addr, kAddrLen) || !is_number(info, 1, 3)) {
-    return misuse(info.Env(), "udpOpen(address, flags, bufferBytes)");
-  }
-  const char *step = "";
-  int fd = udp_open(addr, u32(info, 1), info[2].As<Napi::Number>().Int32Value(), &step);
-  return fd < 0 ? fail(info.Env(), fd, step) : Napi::Number::New(info.Env(), fd);
-}
-
-Napi::Value udp_has_gso_js(const Napi::CallbackInfo &info) {
-  return Napi::Boolean::New(info.Env(), udp_has_gso(info[0].As<Napi::Number>().Int32Value()));
-}
-
-Napi::Value path_mtu_js(const Napi::CallbackInfo &info) {
-  uint8_t addr[kAddrLen];
-  uint8_t from[kAddrLen] = {};
-  if (!copy_bytes(info[0], addr, kAddrLen) ||
-      (info[1].IsTypedArray() && !copy_bytes(info[1], from, kAddrLen))) {
-    return misuse(info.Env(), "pathMtu(address, from?)");
-  }
-  return Napi::Number::New(info.Env(), path_mtu(addr, from));
-}
-
 Napi::Value wake_js(const Napi::CallbackInfo &info) {
   wake(info[0].As<Napi::Number>().Int32Value());
   return info.Env().Undefined();
@@ -385,15 +377,16 @@ Napi::Value layout_js(const Napi::CallbackInfo &info) {
 class Addon : public Napi::Addon<Addon> {
  public:
   Addon(Napi::Env env, Napi::Object exports) {
-    exports.Set("Engine", EngineObject::define(env));
-    exports.Set("udpOpen", Napi::Function::New(env, udp_open_js, "udpOpen"));
-    exports.Set("udpHasGso", Napi::Function::New(env, udp_has_gso_js, "udpHasGso"));
-    exports.Set("pathMtu", Napi::Function::New(env, path_mtu_js, "pathMtu"));
+    exports.Set("Engine", EngineObject::define(env, &cipher_));
+    init_aead(env, exports, &cipher_);
     exports.Set("wake", Napi::Function::New(env, wake_js, "wake"));
     exports.Set("slab", Napi::Function::New(env, slab_js, "slab"));
     exports.Set("layout", Napi::Function::New(env, layout_js, "layout"));
     init_host(env, exports);
   }
+
+ private:
+  std::string cipher_;  // what Engines are made with; empty: the best
 };
 
 NODE_API_ADDON(Addon)

@@ -45,6 +45,7 @@ void init_host(Napi::Env env, Napi::Object exports) {
   exports.Set("netlinkMonitor", Napi::Function::New(env, netlink_monitor_js, "netlinkMonitor"));
   exports.Set("netlinkDrain", Napi::Function::New(env, netlink_drain_js, "netlinkDrain"));
   init_link(env, exports);
+  init_udp(env, exports);
   init_tun(env, exports);
   init_poll(env, exports);
   init_packets(env, exports);

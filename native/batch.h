@@ -22,12 +22,14 @@ struct Batch {
       columns += width;
       return at;
     };
+    c.ctr = reinterpret_cast<double *>(take(n * 8));
     c.off = reinterpret_cast<uint32_t *>(take(n * 4));
     c.len = reinterpret_cast<uint32_t *>(take(n * 4));
     c.peer = reinterpret_cast<int32_t *>(take(n * 4));
     c.link = reinterpret_cast<int32_t *>(take(n * 4));
     c.sum = reinterpret_cast<uint32_t *>(take(n * 4));
     c.err = reinterpret_cast<int32_t *>(take(n * 4));
+    c.key = reinterpret_cast<int32_t *>(take(n * 4));
     c.segment = reinterpret_cast<uint16_t *>(take(n * 2));
     c.header = reinterpret_cast<uint16_t *>(take(n * 2));
     c.l3 = reinterpret_cast<uint16_t *>(take(n * 2));

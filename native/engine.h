@@ -41,6 +41,8 @@ enum Stat : uint32_t {
 
 class Engine {
  public:
+  /// `cipher`: one of cipher_names(); nullptr: the best.
+  explicit Engine(const char *cipher = nullptr) : aead_(cipher) {}
   int open() { return poller_.open(); }
   void attach_stats(double *stats) { stats_ = stats; }
   int wake_fd() const { return poller_.wake_fd(); }
@@ -53,6 +55,8 @@ class Engine {
   void clear_pool(uint32_t id);
   void set_endpoint(uint32_t id, const Endpoint &endpoint);
   void clear_endpoint(uint32_t id);
+  int set_key(uint32_t slot, const uint8_t *key, uint32_t remote) { return aead_.set_key(slot, key, remote); }
+  void clear_key(uint32_t slot) { aead_.clear_key(slot); }
 
   /// Sleeps until something is ready, at most timeout_ms, and receives it: frames into `frames`, datagrams
   /// into `messages`; kStatFrames and kStatMessages say how many. One crossing for all of it: at rest a
@@ -62,6 +66,8 @@ class Engine {
   int32_t send(Batch &b, uint32_t count);
   int32_t resume(Batch &b);
   uint32_t deliver(Batch &b, uint32_t count);
+  /// Aead::open.
+  uint32_t open(Batch &b, uint32_t count) { return aead_.open(b, count); }
   int32_t next_changed();
   int32_t next_gone();
 
@@ -79,7 +85,8 @@ class Engine {
   void disarm(int fd);
 
   Poller poller_;
-  Sender sender_;
+  Aead aead_;
+  Sender sender_{&aead_};
   Emitter emitter_;
   std::vector<Device> devices_;
   std::vector<Socket> sockets_;

@@ -21,14 +21,18 @@ constexpr uint8_t kTcp4 = 1;
 constexpr uint8_t kTcp6 = 4;
 constexpr uint8_t kUdp = 5;
 constexpr uint8_t kEcn = 0x80;  // or-ed to kTcp4/kTcp6: the first segment carries CWR
+// Not virtio's: a slot of length 0 with a key is sent all the same, as a message around nothing (WG §6.5).
+constexpr uint8_t kKeepalive = 0x40;
 
 struct Columns {
+  double *ctr;        // the counter that slot i is sealed with, or its first segment; opened with
   uint32_t *off;      // where slot i's bytes start in the slab
   uint32_t *len;      // 0: nothing here
   int32_t *peer;      // endpoint id; kNone: use addr
   int32_t *link;      // device id (frames) or socket id (datagrams)
   uint32_t *sum;      // csum_start << 16 | csum_offset from off; 0: checksum complete
-  int32_t *err;       // after send or deliver: 0 or -errno
+  int32_t *err;       // after send, open or deliver: 0 or -errno
+  int32_t *key;       // slot of the key to seal or open with; kNone: neither
   uint16_t *segment;  // payload bytes per segment of a train; 0: a single packet. Received datagrams: the GRO
                       // size or 0
   uint16_t *header;   // bytes from off that every segment repeats
@@ -40,13 +44,14 @@ struct Columns {
   uint8_t *local;     // kLocalLen bytes a slot
 };
 
-constexpr size_t kU32Columns = 6;
+constexpr size_t kF64Columns = 1;
+constexpr size_t kU32Columns = 7;
 constexpr size_t kU16Columns = 4;
 constexpr size_t kU8Columns = 2;
 
 /// Bytes that the columns of a batch of `slots` slots take; `slots` is a multiple of 8.
 constexpr size_t columns_size(size_t slots) {
-  return slots * (kU32Columns * 4 + kU16Columns * 2 + kU8Columns + kAddrLen + kLocalLen);
+  return slots * (kF64Columns * 8 + kU32Columns * 4 + kU16Columns * 2 + kU8Columns + kAddrLen + kLocalLen);
 }
 
 }  // namespace vtepd

@@ -15,10 +15,12 @@ struct Sender::Slot {
   uint32_t lane_key;
   const Pool *pool;
   int32_t peer;  // kNone: the slot's own address
+  int32_t key;
+  uint16_t pad;
   uint8_t tos;
 };
 
-Sender::Sender() : w_(new Workspace) { memset(w_->lane_of, -1, sizeof w_->lane_of); }
+Sender::Sender(Aead *aead) : aead_(aead), w_(new Workspace) { memset(w_->lane_of, -1, sizeof w_->lane_of); }
 Sender::~Sender() = default;
 
 bool Sender::send(Batch &b, uint32_t count, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints,
@@ -27,6 +29,7 @@ bool Sender::send(Batch &b, uint32_t count, std::vector<Pool> &pools, std::vecto
   cursor_ = segment_ = failed_ = 0;
   w_->lane = w_->lane_count = 0;
   w_->single = kNone;
+  key_changes_ = aead_->changes();
   return resume(b, pools, endpoints, stats);
 }
 
@@ -47,7 +50,8 @@ void Sender::gather(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &e
   for (; cursor_ < count_; cursor_++, segment_ = 0) {
     uint32_t i = cursor_;
     if (segment_ == 0) b.c.err[i] = 0;
-    if (b.c.len[i] == 0) continue;
+    int32_t key = b.c.key[i];
+    if (b.c.len[i] == 0 && (key < 0 || b.c.kind[i] != kKeepalive)) continue;
     int32_t peer = b.c.peer[i];
     const Endpoint *to =
         peer >= 0 && static_cast<size_t>(peer) < endpoints.size() ? &endpoints[peer] : nullptr;
@@ -64,20 +68,12 @@ void Sender::gather(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &e
     s.lane_key = static_cast<uint32_t>(pool) * kPoolPorts + b.c.port[i] % s.pool->count;
     s.peer = to ? peer : kNone;
     s.tos = b.c.tos[i];
-    s.shape = shape_of(b, i);
-    uint32_t len = b.c.len[i];
-    if (s.shape.segment == 0) {
-      s.segments = 1;
-      s.size = s.last_size = len;
-    } else {
-      if (!is_train(s.shape, b.bytes + b.c.off[i], len)) {
-        fail_slot(b, i, -EINVAL);
-        continue;
-      }
-      s.segments = segment_count(s.shape, len);
-      s.size = s.shape.header + s.shape.segment;
-      s.last_size = s.shape.header + segment_payload(s.shape, len, s.segments - 1);
-      if (s.segments == 1) s.size = s.last_size;
+    s.key = key;
+    s.pad = to ? to->pad : 0;
+    int error = measure(b, &s);
+    if (error != 0) {
+      fail_slot(b, i, error);
+      continue;
     }
     segment_ = add(s, segment_);
     if (segment_ < s.segments) break;
@@ -85,6 +81,31 @@ void Sender::gather(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &e
   for (uint32_t k = 0; k < w.lane_count; k++) {
     w.lane_of[w.lanes[k].pool * kPoolPorts + w.lanes[k].port] = -1;
   }
+}
+
+// Finds out into which datagrams a slot is cut. 0 or -errno.
+int Sender::measure(const Batch &b, Slot *s) const {
+  uint32_t i = s->index;
+  uint32_t len = b.c.len[i];
+  s->shape = shape_of(b, i);
+  if (s->shape.segment == 0) {
+    s->segments = 1;
+    s->size = s->last_size = len;
+  } else {
+    if (!is_train(s->shape, b.bytes + b.c.off[i], len)) return -EINVAL;
+    s->segments = segment_count(s->shape, len);
+    s->size = s->shape.header + s->shape.segment;
+    s->last_size = s->shape.header + segment_payload(s->shape, len, s->segments - 1);
+    if (s->segments == 1) s->size = s->last_size;
+  }
+  if (s->key < 0) return 0;
+  if (!aead_->usable(s->key, key_changes_)) return -ENOKEY;
+  // Also false for what is no number.
+  double counter = b.c.ctr[i];
+  if (!(counter >= 0 && counter + s->segments <= kMaxCounter)) return -EINVAL;
+  s->size = sealed(s->size, s->pad);
+  s->last_size = sealed(s->last_size, s->pad);
+  return s->size <= kMaxMessage ? 0 : -EMSGSIZE;
 }
 
 // Adds segments [from, …) of a slot to messages of its lane; returns the first one that found no room in this
@@ -98,7 +119,8 @@ uint32_t Sender::add(const Slot &s, uint32_t from) {
     int16_t lane = w.lane_of[s.lane_key];
     Message *m = lane >= 0 ? &w.messages[w.lanes[lane].last] : nullptr;
     bool fits = m && !m->closed && m->peer == s.peer && (s.peer >= 0 || m->slot == s.index) &&
-                m->tos == s.tos && size <= m->size && m->segments < max && m->bytes + size <= kMaxMessage;
+                m->tos == s.tos && m->key == s.key && size <= m->size && m->segments < max &&
+                m->bytes + size <= kMaxMessage;
     uint32_t full = s.last_size == s.size ? s.segments - from : s.segments - from - 1;
     uint32_t n = 1;
     if (full > 1) {
@@ -110,8 +132,9 @@ uint32_t Sender::add(const Slot &s, uint32_t from) {
       if (n > room_bytes) n = room_bytes;
       if (n == 0) n = 1;
     }
-    uint32_t iovecs = train ? 2 : 1;
-    uint32_t header = train ? (s.shape.header + 7u) & ~7u : 0;
+    bool cut = train && s.key < 0;
+    uint32_t iovecs = cut ? 2 : 1;
+    uint32_t header = cut ? (s.shape.header + 7u) & ~7u : 0;
     if (w.piece_count == kRoundPieces || w.iovec_count + iovecs > kRoundIovecs ||
         w.header_bytes + header > kRoundHeaders) {
       return from;
@@ -124,7 +147,7 @@ uint32_t Sender::add(const Slot &s, uint32_t from) {
       if (w.message_count == kRoundMessages) return from;
       uint32_t k = w.message_count++;
       m = &w.messages[k];
-      *m = {s.peer, s.index, kNone, kNone, kNone, 0, 0, size, s.tos, false};
+      *m = {s.peer, s.index, kNone, kNone, kNone, 0, 0, size, s.key, s.pad, s.tos, false};
       if (lane < 0) {
         lane = static_cast<int16_t>(w.lane_count++);
         w.lane_of[s.lane_key] = lane;

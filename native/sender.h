@@ -1,8 +1,11 @@
 // Sends a batch: trains are cut into equal datagrams by iovecs (the payload is not copied), equal-size
 // datagrams to one far end share a UDP_SEGMENT message, and every socket of the pool gets its messages by
-// sendmmsg. Invariant: datagrams that share a source port leave in slot order. Temperature: hot; allocates at
-// construction only.
+// sendmmsg. A slot with a key is copied once, segment by segment, and sealed where the copy lies; the slab
+// keeps the plain bytes, so that copies for others can share them and a message that has to wait is sealed
+// again, to the same bytes. Invariants: datagrams that share a source port leave in slot order; a counter is
+// never used with a key that came after `send`. Temperature: hot; allocates at construction only.
 #pragma once
+#include "aead.h"
 #include "udp.h"
 
 namespace vtepd {
@@ -11,7 +14,8 @@ constexpr uint32_t kMaxPools = 64;
 
 class Sender {
  public:
-  Sender();
+  /// Borrows `aead`.
+  explicit Sender(Aead *aead);
   ~Sender();
 
   /// Sends slots [0, count) of b. err[i] becomes 0 or -errno. Returns true when done, false when a socket is
@@ -30,8 +34,11 @@ class Sender {
   struct Workspace;
   struct Slot;
   struct Lane;
+  struct Piece;
+  struct Message;
 
   void gather(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints);
+  int measure(const Batch &b, Slot *s) const;
   uint32_t add(const Slot &s, uint32_t from);
   bool flush(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints, UdpStats &stats);
   int send_some(Batch &b, Lane &lane, int fd, std::vector<Endpoint> &endpoints, UdpStats &stats);
@@ -39,10 +46,15 @@ class Sender {
   bool send_singly(Batch &b, Pool &pool, uint32_t port, std::vector<Endpoint> &endpoints, UdpStats &stats);
   void refuse_gso(Pool &pool);
   void build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at);
+  void build_sealed(Batch &b, const Piece &piece, uint16_t pad);
+  void address(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at);
+  bool has_key(const Message &m) const;
   void fail(Batch &b, uint32_t message, int error);
   void fail_slot(Batch &b, uint32_t slot, int error);
 
+  Aead *aead_;
   std::unique_ptr<Workspace> w_;
+  uint64_t key_changes_ = 0;  // the key table's, when the batch was handed over
   uint32_t count_ = 0;
   uint32_t cursor_ = 0;   // next slot to gather
   uint32_t segment_ = 0;  // first segment of the cursor's train that is not gathered yet

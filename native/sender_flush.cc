@@ -2,6 +2,9 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include <cassert>
+#include <optional>
+
 #include "sender_round.h"
 
 #ifndef UDP_SEGMENT
@@ -15,14 +18,14 @@ namespace {
 // The message's own fault, or nobody's: asking again would not help. Other errors may be an ICMP error that
 // waits on the socket and fails the next send, whoever it goes to.
 bool is_own(int error) {
-  return error == EINVAL || error == EIO || error == EPERM || error == ENOBUFS || error == ENOMEM;
+  return error == EINVAL || error == EIO || error == EPERM || error == ENOBUFS || error == ENOMEM ||
+         error == ENOKEY;
 }
 
-// Bytes of a piece's k-th datagram.
-uint32_t piece_bytes(const Batch &b, const Piece &piece, uint32_t k) {
-  if (b.c.segment[piece.slot] == 0) return b.c.len[piece.slot];
-  return b.c.header[piece.slot] +
-         segment_payload(shape_of(b, piece.slot), b.c.len[piece.slot], piece.first + k);
+// Bytes of a slot's k-th datagram before it is sealed.
+uint32_t datagram_bytes(const Batch &b, uint32_t slot, uint32_t k) {
+  if (b.c.segment[slot] == 0) return b.c.len[slot];
+  return b.c.header[slot] + segment_payload(shape_of(b, slot), b.c.len[slot], k);
 }
 
 }  // namespace
@@ -37,13 +40,13 @@ bool Sender::flush(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &en
     bool retried = false;
     while (lane.first != kNone) {
       uint32_t head = static_cast<uint32_t>(lane.first);
-      int error = pool ? 0 : EDESTADDRREQ;
-      if (pool && w.single == lane.first) {
+      int error = !pool ? EDESTADDRREQ : !has_key(w.messages[head]) ? ENOKEY : 0;
+      if (error == 0 && w.single == lane.first) {
         if (!send_singly(b, *pool, lane.port, endpoints, stats)) return false;
         lane.first = w.messages[head].next;
         continue;
       }
-      if (pool) error = send_some(b, lane, pool->fds[lane.port], endpoints, stats);
+      if (error == 0) error = send_some(b, lane, pool->fds[lane.port], endpoints, stats);
       if (error == 0) {
         retried = false;
         continue;
@@ -52,7 +55,7 @@ bool Sender::flush(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &en
         blocked_fd_ = pool->fds[lane.port];
         return false;
       }
-      if (pool) drain_errors(pool->fds[lane.port], endpoints, stats);
+      if (error != ENOKEY && pool) drain_errors(pool->fds[lane.port], endpoints, stats);
       if (pool && !retried && !is_own(error)) {
         retried = true;
         continue;
@@ -76,8 +79,10 @@ int Sender::send_some(Batch &b, Lane &lane, int fd, std::vector<Endpoint> &endpo
   uint32_t n = 0;
   uint32_t bytes = 0;
   w.built_iovecs = w.built_headers = 0;
+  w.built_staging = 0;
   int32_t m = lane.first;
   for (; m != kNone && n < kCallMessages && (n == 0 || bytes + w.messages[m].bytes <= kCallBytes); n++) {
+    if (!has_key(w.messages[m])) break;
     build(b, endpoints, static_cast<uint32_t>(m), n);
     bytes += w.messages[m].bytes;
     m = w.messages[m].next;
@@ -130,7 +135,8 @@ bool Sender::send_singly(Batch &b, Pool &pool, uint32_t port, std::vector<Endpoi
     one.segments = 1;
     one.head = one.tail = static_cast<int32_t>(kRoundPieces);
     one.next = kNone;
-    one.bytes = piece_bytes(b, piece, w.single_next);
+    one.bytes = datagram_bytes(b, piece.slot, piece.first + w.single_next);
+    if (one.key >= 0) one.bytes = sealed(one.bytes, one.pad);
     w.pieces[kRoundPieces] = {piece.slot, piece.first + w.single_next, 1, kNone};
     bool full = one.bytes == whole.size;
     // A train that lost a segment is lost as a whole to whoever counts; the path is too narrow for its kind.
@@ -161,6 +167,10 @@ bool Sender::send_singly(Batch &b, Pool &pool, uint32_t port, std::vector<Endpoi
   return true;
 }
 
+// Whether what a message is sealed with is still what it was when the batch came: control may have taken the
+// key away, or put another in its place, while a socket was full.
+bool Sender::has_key(const Message &m) const { return m.key < 0 || aead_->usable(m.key, key_changes_); }
+
 // Fills calls[at] with a message: iovecs, headers of train segments, control messages.
 void Sender::build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at) {
   Workspace &w = *w_;
@@ -168,6 +178,10 @@ void Sender::build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message,
   uint32_t first = w.built_iovecs;
   for (int32_t p = m.head; p != kNone; p = w.pieces[p].next) {
     const Piece &piece = w.pieces[p];
+    if (m.key >= 0) {
+      build_sealed(b, piece, m.pad);
+      continue;
+    }
     uint32_t i = piece.slot;
     uint8_t *data = b.bytes + b.c.off[i];
     uint32_t len = b.c.len[i];
@@ -186,16 +200,49 @@ void Sender::build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message,
                                     segment_payload(s, len, k)};
     }
   }
-  // Looked up now, not when gathered: control may have changed the endpoint while a socket was full.
+  w.calls[at].msg_hdr = {};
+  w.calls[at].msg_hdr.msg_iov = w.iovecs + first;
+  w.calls[at].msg_hdr.msg_iovlen = w.built_iovecs - first;
+  address(b, endpoints, message, at);
+}
+
+// One iovec per datagram: headers and payload are copied into staging and sealed there.
+void Sender::build_sealed(Batch &b, const Piece &piece, uint16_t pad) {
+  Workspace &w = *w_;
+  uint32_t i = piece.slot;
+  const uint8_t *data = b.bytes + b.c.off[i];
+  uint32_t len = b.c.len[i];
+  Shape s = shape_of(b, i);
+  bool train = s.segment != 0;
+  std::optional<Splitter> splitter;
+  if (train) splitter.emplace(s, data, len);
+  uint64_t counter = static_cast<uint64_t>(b.c.ctr[i]) + piece.first;
+  for (uint32_t k = piece.first; k < piece.first + piece.count; k++, counter++) {
+    uint32_t plain = datagram_bytes(b, i, k);
+    uint32_t whole = padded(plain, pad);
+    uint8_t *text = w.staging + w.built_staging + kSealFront;
+    w.built_staging += (whole + kSealRoom + kStagingAlign - 1) & ~(kStagingAlign - 1);
+    assert(w.built_staging <= kStaging && whole + kMessageOverhead <= kMaxMessage);
+    uint32_t header = train ? s.header : 0;
+    if (train) splitter->write(k, text);
+    memcpy(text + header, data + header + static_cast<size_t>(k) * s.segment, plain - header);
+    memset(text + plain, 0, whole - plain);
+    if (!aead_->seal(0, b.c.key[i], counter, text, whole)) fail_slot(b, i, -ENOMEM);
+    w.iovecs[w.built_iovecs++] = {text - kMessageHeader, whole + kMessageOverhead};
+  }
+}
+
+// Where to and how. Looked up now, not when gathered: control may have changed the endpoint while a socket
+// was full.
+void Sender::address(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at) {
+  Workspace &w = *w_;
+  const Message &m = w.messages[message];
   const Endpoint *to = m.peer >= 0 ? &endpoints[static_cast<uint32_t>(m.peer)] : nullptr;
   uint8_t *addr =
       to ? endpoints[static_cast<uint32_t>(m.peer)].addr : b.c.addr + static_cast<size_t>(m.slot) * kAddrLen;
   msghdr &h = w.calls[at].msg_hdr;
-  h = {};
   h.msg_name = addr;
   h.msg_namelen = sockaddr_len(addr);
-  h.msg_iov = w.iovecs + first;
-  h.msg_iovlen = w.built_iovecs - first;
   bool v6 = reinterpret_cast<const sockaddr *>(addr)->sa_family == AF_INET6;
   uint8_t *control = w.control[at];
   size_t used = 0;

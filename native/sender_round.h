@@ -17,18 +17,22 @@ constexpr uint32_t kRoundHeaders = 256 * 1024;
 constexpr uint32_t kCallMessages = 64;  // of one sendmmsg
 constexpr uint32_t kCallBytes =
     256 * 1024;  // keeps what the checksum has just read in the second-level cache
+// Sealed copies of one sendmmsg: what it sends, and around each datagram the cipher's room.
+constexpr uint32_t kSealRoom = kSealFront + kSealBack;
+constexpr uint32_t kStagingAlign = 64;
+constexpr size_t kStaging = kCallBytes + kRoundIovecs * static_cast<size_t>(kSealRoom + kStagingAlign);
 constexpr size_t kControl =
     CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo));
 
 // Part of a message: one datagram, or consecutive segments of a train.
-struct Piece {
+struct Sender::Piece {
   uint32_t slot;
   uint32_t first;
   uint32_t count;
   int32_t next;
 };
 
-struct Message {
+struct Sender::Message {
   int32_t peer;        // endpoint, or kNone: the address of `slot`
   uint32_t slot;       // the first one
   int32_t head, tail;  // pieces
@@ -36,6 +40,8 @@ struct Message {
   uint32_t segments;
   uint32_t bytes;
   uint32_t size;  // of every segment but perhaps the last
+  int32_t key;    // kNone: sent as it is
+  uint16_t pad;   // Endpoint::pad when it was gathered: the sizes here rest on it
   uint8_t tos;
   bool closed;
 };
@@ -57,6 +63,7 @@ struct Sender::Workspace {
   iovec iovecs[kRoundIovecs];
   alignas(cmsghdr) uint8_t control[kCallMessages][kControl];
   uint8_t headers[kRoundHeaders];
+  alignas(kStagingAlign) uint8_t staging[kStaging];
   uint32_t piece_count = 0;
   uint32_t message_count = 0;
   uint32_t lane_count = 0;
@@ -65,12 +72,23 @@ struct Sender::Workspace {
   uint32_t lane = 0;          // being flushed
   uint32_t built_iovecs = 0;  // of the current call
   uint32_t built_headers = 0;
+  size_t built_staging = 0;
   // A message that UDP_SEGMENT was refused for, while its segments go out one by one.
   int32_t single = kNone;
   int32_t single_piece = kNone;
   uint32_t single_next = 0;   // segment within the piece
   bool single_large = false;  // a full-size one is longer than the path
 };
+
+// Bytes of a packet on its way into a message: WG §5.4.6 pads to a multiple of 16, but not beyond the
+// device's MTU.
+inline uint32_t padded(uint32_t len, uint16_t pad) {
+  if (len >= pad) return len;
+  uint32_t whole = (len + 15) & ~15u;
+  return whole < pad ? whole : pad;
+}
+
+inline uint32_t sealed(uint32_t len, uint16_t pad) { return padded(len, pad) + kMessageOverhead; }
 
 inline Shape shape_of(const Batch &b, uint32_t i) {
   return {b.c.l3[i],

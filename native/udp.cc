@@ -87,6 +87,7 @@ uint32_t receive_datagrams(Socket &socket, int32_t id, Batch &b, uint32_t start,
     b.c.peer[i] = kNone;
     b.c.link[i] = id;
     b.c.segment[i] = 0;
+    b.c.key[i] = kNone;
     b.c.tos[i] = 0;
     memset(b.c.local + static_cast<size_t>(i) * kLocalLen, 0, kLocalLen);
     read_control(msgs[k].msg_hdr, socket, b, i, stats);

@@ -39,6 +39,7 @@ struct Endpoint {
   uint8_t addr[kAddrLen] = {};    // sockaddr; family 0: unused
   uint8_t local[kLocalLen] = {};  // source address to ask for (IP_PKTINFO); zero: the socket's own
   int32_t pool = kNone;
+  uint16_t pad = 0;      // sealed packets are filled up to a multiple of 16, at most to this; 0: they are not
   bool changed = false;  // an ICMP error named it: the path wants a look
 };
 

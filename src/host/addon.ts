@@ -18,7 +18,8 @@ export interface Engine {
   clearSocket(id: number): void
   setPool(id: number, fds: readonly number[], gso: boolean, maxSegments: number): void
   clearPool(id: number): void
-  setEndpoint(id: number, address: Uint8Array, local: Uint8Array, pool: number): void
+  /** `pad`: what is sealed for it is filled up to a multiple of 16, at most to this many bytes; 0: it is not. */
+  setEndpoint(id: number, address: Uint8Array, local: Uint8Array, pool: number, pad?: number): void
   clearEndpoint(id: number): void
   /** Sleeps up to the timeout (milliseconds), receives what there is into the two batches; answers Ready bits. */
   wait(timeout: number, frames: number, messages: number): number
@@ -26,6 +27,19 @@ export interface Engine {
   send(batch: number, count: number): number
   resume(batch: number): number
   deliver(batch: number, count: number): number
+  /**
+   * Between batches. 32 bytes to seal or open with, and the far end's index of the session, by a slot below 65536. The key
+   * is copied; the caller zeroes its own. Throws ENOTSUP when there is no cipher (aeadEngine() is null).
+   */
+  setKey(slot: number, key: Uint8Array, remoteIndex: number): void
+  /** Zeroes it. A batch that waits for a full socket fails what it has not sent under this key (ENOKEY). */
+  clearKey(slot: number): void
+  /**
+   * Opens in place each slot with a length and a key: off and len cover one transport message, ctr has its counter. Then
+   * err is 0 and the packet lies at off + 16, len - 32 bytes; or it is -EBADMSG (forged, or another key's), -ENOKEY,
+   * -EINVAL. Answers how many failed.
+   */
+  open(batch: number, count: number): number
   nextChanged(): number
   nextGone(): number
   profile(on: boolean): void
@@ -116,6 +130,9 @@ interface Addon {
   Engine: new () => Engine
   FdPoll: new (fd: number, ready: (status: number, events: number) => void, closed: () => void) => FdPoll
   Packets: new (fd: number, ethernet: boolean, vnetHdr: boolean, slab: Uint8Array, places: Uint32Array) => Packets
+  aeadEngines(): string[]
+  aeadEngine(): string | null
+  aeadUse(name: string | null): void
   udpOpen(address: Uint8Array, flags: number, bufferBytes: number): number
   udpHasGso(fd: number): boolean
   pathMtu(address: Uint8Array, from?: Uint8Array): number
@@ -179,6 +196,11 @@ export const FD_PRIORITIZED = 8
 const addon = load()
 
 export const { udpOpen, udpHasGso, pathMtu, wake, layout, slab } = addon
+/**
+ * ChaCha20-Poly1305 as this process can do it: aeadEngines() names what passed the self-test, best first; aeadEngine() is
+ * what the next Engine of this thread gets, null when there is none; aeadUse() chooses (null: the best).
+ */
+export const { aeadEngines, aeadEngine, aeadUse } = addon
 export const { tunOpen, tunAttachQueue, tunPersist, linkGet, linkSet, linkDelete } = addon
 export const { addressChange, addressList, routeChange, routeList, netlinkMonitor, netlinkDrain } = addon
 export const { Engine, FdPoll, Packets } = addon

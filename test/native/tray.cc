@@ -19,6 +19,8 @@ uint32_t Tray::put(const Bytes &packet) {
   batch.c.len[i] = static_cast<uint32_t>(packet.size());
   batch.c.peer[i] = kNone;
   batch.c.err[i] = -1;
+  batch.c.key[i] = kNone;
+  batch.c.ctr[i] = 0;
   batch.c.segment[i] = batch.c.header[i] = batch.c.l3[i] = batch.c.port[i] = 0;
   batch.c.sum[i] = 0;
   batch.c.kind[i] = batch.c.tos[i] = 0;

@@ -33,7 +33,8 @@ class Wire {
   /// A slot for an endpoint.
   uint32_t put(const Bytes &datagram, int32_t peer, uint16_t port = 0);
 
-  vtepd::Sender sender;
+  vtepd::Aead aead;
+  vtepd::Sender sender{&aead};
   vtepd::UdpStats stats;
   std::vector<vtepd::Pool> pools;
   std::vector<vtepd::Endpoint> endpoints;

@@ -1,0 +1,43 @@
+// Opening sockets, and what the kernel knows of a path. Cold.
+#include <string.h>
+
+#include "addon_host.h"
+#include "addon_value.h"
+#include "layout.h"
+#include "udp_open.h"
+
+namespace vtepd {
+
+namespace {
+
+Napi::Value udp_open_js(const Napi::CallbackInfo &info) {
+  const uint8_t *addr = as_bytes(info[0], kAddrLen);
+  if (addr == nullptr || !info[1].IsNumber() || !info[2].IsNumber()) {
+    return misuse(info.Env(), "udpOpen(address, flags, bufferBytes)");
+  }
+  const char *step = "";
+  int fd = udp_open(addr, info[1].As<Napi::Number>().Uint32Value(), as_int(info[2]), &step);
+  return fd < 0 ? fail(info.Env(), fd, step) : Napi::Number::New(info.Env(), fd);
+}
+
+Napi::Value udp_has_gso_js(const Napi::CallbackInfo &info) {
+  return Napi::Boolean::New(info.Env(), udp_has_gso(as_int(info[0])));
+}
+
+Napi::Value path_mtu_js(const Napi::CallbackInfo &info) {
+  static const uint8_t anywhere[kAddrLen] = {};
+  const uint8_t *addr = as_bytes(info[0], kAddrLen);
+  const uint8_t *from = info[1].IsTypedArray() ? as_bytes(info[1], kAddrLen) : anywhere;
+  if (addr == nullptr || from == nullptr) return misuse(info.Env(), "pathMtu(address, from?)");
+  return Napi::Number::New(info.Env(), path_mtu(addr, from));
+}
+
+}  // namespace
+
+void init_udp(Napi::Env env, Napi::Object exports) {
+  exports.Set("udpOpen", Napi::Function::New(env, udp_open_js, "udpOpen"));
+  exports.Set("udpHasGso", Napi::Function::New(env, udp_has_gso_js, "udpHasGso"));
+  exports.Set("pathMtu", Napi::Function::New(env, path_mtu_js, "pathMtu"));
+}
+
+}  // namespace vtepd
