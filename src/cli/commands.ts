@@ -11,8 +11,6 @@ export interface Flag {
   readonly value?: string
   readonly choices?: readonly string[]
   readonly about: string
-  /** Known only so that it can be refused by name. */
-  readonly hidden?: boolean
 }
 
 export interface Argument {
@@ -55,7 +53,12 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
 export const QUICK_FLAGS: readonly Flag[] = [
   { name: 'vni', kind: 'text', value: 'N', about: 'VXLAN network identifier, 0 to 16777215' },
   { name: 'local', kind: 'list', value: 'ADDRESS', about: 'Our underlay address; may be repeated, one per family' },
-  { name: 'peer', kind: 'list', value: 'HOST', about: 'Another VTEP, as HOST or HOST:PORT; may be repeated' },
+  {
+    name: 'peer',
+    kind: 'list',
+    value: 'PEER',
+    about: 'Another host, as PUBLICKEY@HOST:PORT with --key, HOST or HOST:PORT with --plain; may be repeated',
+  },
   { name: 'address', kind: 'list', value: 'CIDR', about: 'Address of our device, as 10.42.0.1/24; may be repeated' },
   {
     name: 'device',
@@ -65,10 +68,10 @@ export const QUICK_FLAGS: readonly Flag[] = [
     about: 'tap: layer 2 (default), tun: layer 3 with one peer',
   },
   { name: 'interface', kind: 'text', value: 'NAME', about: 'NAME of our device (default vt and the VNI)' },
-  { name: 'port', kind: 'text', value: 'PORT', about: 'UDP port for VXLAN (default 4789)' },
+  { name: 'port', kind: 'text', value: 'PORT', about: 'Our UDP port (default 51820, with --plain 4789)' },
   { name: 'mtu', kind: 'text', value: 'BYTES', about: "MTU of our device (default: the underlay's less overhead)" },
+  { name: 'key', kind: 'text', value: 'FILE', about: 'Our private key, as `vtepd genkey` writes it: a secure network' },
   { name: 'plain', kind: 'switch', about: 'Send in clear, and mean it' },
-  { name: 'key', kind: 'text', value: 'FILE', about: 'Not in this version', hidden: true },
 ]
 
 const NETWORK: Flag = { name: 'network', kind: 'text', value: 'NAME', about: 'This network only' }
@@ -82,6 +85,7 @@ export const COMMANDS: readonly Command[] = [
     more: 'Reads /etc/vtepd/vtepd.yaml with /etc/vtepd/conf.d/*.yaml, or FILE alone, or takes one network from flags.',
     examples: [
       'vtepd up -c vtepd.yaml',
+      'vtepd up --vni 42 --key key --peer PUBLICKEY@198.18.0.2:51820 --address 10.42.0.1/24',
       'vtepd up --vni 42 --local 198.18.0.1 --peer 198.18.0.2 --address 10.42.0.1/24 --plain',
     ],
     flags: QUICK_FLAGS,

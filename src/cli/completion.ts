@@ -11,7 +11,7 @@ export async function completion(flags: Flags): Promise<number> {
 
 /** For bash 4 and later (bash(1), Programmable Completion). */
 export function bash(): string {
-  const all = shownFlags(COMMANDS)
+  const all = everyFlag(COMMANDS)
   const named = (flags: readonly Flag[]): string => flags.flatMap(spellings).join('|')
   const valued = all.filter((flag) => flag.kind !== 'switch')
   const choices = valued
@@ -69,9 +69,7 @@ function bashCases(commands: readonly Command[], above: string): string[] {
 }
 
 function longNames(flags: readonly Flag[] | undefined): string {
-  return shown(flags)
-    .map((flag) => `--${flag.name}`)
-    .join(' ')
+  return (flags ?? []).map((flag) => `--${flag.name}`).join(' ')
 }
 
 /** For zsh (zshcompsys(1)): with what each command and flag is for. */
@@ -123,7 +121,7 @@ function zshArguments(args: readonly Argument[], flags: readonly Flag[] | undefi
     const action = a.choices ? `(${a.choices.join(' ')})` : a.isFile ? '_files' : ' '
     return quoted(`:${a.about.replaceAll(':', '\\:')}:${action}`)
   })
-  return [...shown(flags).map(zshFlag), ...positions].map((one) => ` ${one}`).join('')
+  return [...(flags ?? []).map(zshFlag), ...positions].map((one) => ` ${one}`).join('')
 }
 
 function zshFlag(flag: Flag): string {
@@ -150,13 +148,9 @@ function spellings(flag: Flag): string[] {
   return [`--${flag.name}`, ...(flag.short ? [`-${flag.short}`] : [])]
 }
 
-function shown(flags: readonly Flag[] | undefined): Flag[] {
-  return (flags ?? []).filter((flag) => !flag.hidden)
-}
-
 // Every flag once, by name.
-function shownFlags(commands: readonly Command[]): Flag[] {
+function everyFlag(commands: readonly Command[]): Flag[] {
   const below = (list: readonly Command[]): Flag[] =>
-    list.flatMap((c) => [...shown(c.flags), ...below(c.commands ?? [])])
+    list.flatMap((c) => [...(c.flags ?? []), ...below(c.commands ?? [])])
   return [...new Map([...GLOBAL_FLAGS, ...below(commands)].map((flag) => [flag.name, flag])).values()]
 }

@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml'
-import { ConfigError, parseConfig } from '../control/config.ts'
+import { ConfigError, type ConfigOptions, parseConfig } from '../control/config.ts'
 import { pathText } from '../control/fault.ts'
 import type { Config } from '../control/model.ts'
 import { readSource } from '../control/source.ts'
@@ -23,8 +23,9 @@ interface Source {
 export async function readConfig(file: string | undefined, main = DEFAULT_FILE): Promise<Config> {
   const sources = file === undefined ? await standard(main) : [{ path: file, text: await read(file) }]
   const [only] = sources
-  if (sources.length === 1) return parseConfig(only!.text, { path: only!.path, hostname: hostname() })
-  return parseJoined(sources, `${main} with conf.d`)
+  const options = { hostname: hostname(), directory: dirname(file ?? main) }
+  if (sources.length === 1) return parseConfig(only!.text, { path: only!.path, ...options })
+  return parseJoined(sources, { path: `${main} with conf.d`, ...options })
 }
 
 async function standard(main: string): Promise<Source[]> {
@@ -41,11 +42,12 @@ async function standard(main: string): Promise<Source[]> {
   return text === null ? parts : [{ path: main, text }, ...parts]
 }
 
-function parseJoined(sources: readonly Source[], path: string): Config {
+function parseJoined(sources: readonly Source[], options: ConfigOptions): Config {
+  const { path } = options
   // A line a key, so that a line of the whole leads back to the one that was written.
   const text = JSON.stringify(joined(sources, path), null, 1)
   try {
-    return parseConfig(text, { path, hostname: hostname() })
+    return parseConfig(text, options)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     throw new ConfigError(path, placed(error.faults, text, sources))

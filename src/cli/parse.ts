@@ -125,7 +125,6 @@ function addFlag(parser: Argv, flag: Flag): void {
     type: flag.kind === 'switch' ? 'boolean' : 'string',
     requiresArg: flag.kind !== 'switch',
     describe: flag.about,
-    hidden: flag.hidden === true,
   })
 }
 
@@ -172,7 +171,7 @@ function unknown(path: readonly string[], word: string, isFlag: boolean): Failur
   const where = ['vtepd', ...path].join(' ')
   const short = word.length === 1
   const name = isFlag ? `${short ? '-' : '--'}${word}` : JSON.stringify(word)
-  const own = [...(commandAt(path)?.flags ?? []), ...GLOBAL_FLAGS].filter((f) => !f.hidden).map((f) => f.name)
+  const own = [...(commandAt(path)?.flags ?? []), ...GLOBAL_FLAGS].map((f) => f.name)
   const guess = short && isFlag ? null : nearest(word, isFlag ? [...own, 'help', 'version'] : below(path))
   const kind = isFlag ? 'flag' : below(path).length > 0 ? 'command' : 'argument'
   const mend =

@@ -61,7 +61,7 @@ function openFault(error: NodeJS.ErrnoException, path: string, name: string, mak
   switch (error.code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return { what: `there is no file ${path}`, mend: `make a key: (umask 077; ${maker} > ${name})` }
+      return { what: `there is no file ${path}`, mend: `make a key: (umask 077 && ${maker} > ${name})` }
     case 'EACCES':
     case 'EPERM':
       return { what: `not permitted to read ${path}`, mend: 'run as root, or as the owner of the file' }

@@ -42,7 +42,7 @@ function checkPrivateKey(draft: Draft, networks: readonly NetworkDraft[], faults
   const secure = networks.find(({ security }) => security === 'secure')
   if (!secure || draft.privateKeyFile !== null) return
   const what = `missing, and network ${secure.name} is secure`
-  const mend = `make a key, \`(umask 077; vtepd genkey > /etc/vtepd/key)\`, and name its file, or ${PLAIN_MEANT}`
+  const mend = `make a key, \`(umask 077 && vtepd genkey > /etc/vtepd/key)\`, and name its file, or ${PLAIN_MEANT}`
   faults.add(['privateKeyFile'], what, mend)
 }
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { ConfigError, fromQuickFlags, type QuickFlags } from '../../src/control/config.ts'
 import type { Config, NetworkConfig, PeerConfig } from '../../src/control/model.ts'
-import { parse } from '../support/config.ts'
+import { KEY_B, parse, readKey } from '../support/config.ts'
 import { seed } from '../support/seed.ts'
 
 const EXAMPLES = new URL('../../config/examples/', import.meta.url)
@@ -289,6 +289,8 @@ test('any quick flags are taken or refused in words', () => {
       'tap',
       'tun',
       'a@b',
+      `${KEY_B}@198.18.0.2`,
+      '/keys/own',
       '',
       '0',
       '-1',
@@ -300,9 +302,10 @@ test('any quick flags are taken or refused in words', () => {
     ...{ vni: fc.oneof(some, fc.integer(), fc.double()), local: many, peer: many, address: many },
     ...{ device: fc.option(some, { nil: undefined }), interface: fc.option(some, { nil: undefined }) },
     ...{ port: fc.option(some, { nil: undefined }), mtu: fc.option(some, { nil: undefined }), plain: fc.boolean() },
+    key: fc.option(some, { nil: undefined }),
   })
   fc.assert(
-    fc.property(flags, (one) => survives(() => fromQuickFlags(one as QuickFlags, { hostname: 'host-a' }))),
+    fc.property(flags, (one) => survives(() => fromQuickFlags(one as QuickFlags, { hostname: 'host-a', readKey }))),
     { seed, numRuns: 1000 },
   )
 })

@@ -46,7 +46,7 @@ describe('docs/command-line.md', () => {
     for (const { path, command } of all(COMMANDS)) {
       if (command.load) expect(page).toContain(`\`vtepd ${path}`)
     }
-    const flags = [...flagsOf(COMMANDS), ...GLOBAL_FLAGS, ...QUICK_FLAGS].filter((flag) => !flag.hidden)
+    const flags = [...flagsOf(COMMANDS), ...GLOBAL_FLAGS, ...QUICK_FLAGS]
     for (const flag of flags) expect(page, flag.name).toMatch(new RegExp(`--${flag.name}\\b`))
     for (const flag of GLOBAL_FLAGS) expect(page).toContain(`\`${variableOf(flag)}\``)
   })

@@ -1,19 +1,25 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, jsonSchema, parseConfig, underlayFaults } from '../../../src/control/config.ts'
-import { faultsOf, parse } from '../../support/config.ts'
+import { isKey } from '../../../src/control/key.ts'
+import { Secret } from '../../../src/control/secret.ts'
+import { faultsOf, KEY_B, keyBytes, OWN_KEY, parse, readKey } from '../../support/config.ts'
 
 const EXAMPLES = new URL('../../../config/examples/', import.meta.url)
 
 describe('parseConfig', () => {
   test('fills in every default', () => {
     const config = parse(`
-networks: { blue: { vni: 42, security: plain } }
-peers: { host-b: { endpoint: 198.18.0.2 } }
+privateKeyFile: /keys/own
+networks: { blue: { vni: 42 } }
+peers: { host-b: { publicKey: ${KEY_B} } }
 `)
     expect(config).toEqual({
       node: 'host-a',
-      underlay: { addresses: [], interface: null, vxlanPort: 4789 },
+      privateKey: new Secret(keyBytes(1)),
+      publicKey: OWN_KEY,
+      underlay: { addresses: [], interface: null, vxlanPort: 4789, wireguardPort: 51820 },
       networks: [
         {
           name: 'blue',
@@ -24,7 +30,7 @@ peers: { host-b: { endpoint: 198.18.0.2 } }
           addresses: [],
           mac: null,
           mtu: null,
-          security: 'plain',
+          security: 'secure',
           netns: null,
           learning: true,
           ageingSec: 300,
@@ -32,6 +38,7 @@ peers: { host-b: { endpoint: 198.18.0.2 } }
           flood: 'replicate',
           accept: 'peers',
           innerVlan: 'drop',
+          mssClamp: false,
           ecn: 'copy',
           dscp: 0,
           udpChecksum: 'on',
@@ -44,7 +51,11 @@ peers: { host-b: { endpoint: 198.18.0.2 } }
       peers: [
         {
           name: 'host-b',
-          endpoint: { host: '198.18.0.2', port: null },
+          endpoint: null,
+          publicKey: KEY_B,
+          presharedKey: null,
+          keepaliveSec: 0,
+          type: 'vtepd',
           networks: [{ network: 'blue', allowedIps: [], mac: null }],
         },
       ],
@@ -53,10 +64,86 @@ peers: { host-b: { endpoint: 198.18.0.2 } }
     })
   })
 
+  test('has no key and no peer with one when all is plain', () => {
+    const config = parse(`
+networks: { blue: { vni: 42, security: plain } }
+peers: { host-b: { endpoint: 198.18.0.2 } }
+`)
+    expect([config.privateKey, config.publicKey, config.networks[0]!.security]).toEqual([null, null, 'plain'])
+    expect(config.peers[0]).toEqual({
+      name: 'host-b',
+      endpoint: { host: '198.18.0.2', port: null },
+      publicKey: null,
+      presharedKey: null,
+      keepaliveSec: 0,
+      type: 'vtepd',
+      networks: [{ network: 'blue', allowedIps: [], mac: null }],
+    })
+  })
+
+  test('takes every key of a secure network and its peers', () => {
+    const config = parse(`
+privateKeyFile: own
+underlay: { wireguardPort: 51821 }
+networks:
+  red: { vni: 7, security: secure, mssClamp: true, sourceCheck: true }
+  transit: { vni: 8, device: tun }
+peers:
+  host-b:
+    endpoint: "[FD00::2]:51822"
+    publicKey: ${KEY_B}
+    presharedKeyFile: psk
+    keepalive: 25s
+    type: wireguard
+    networks: { transit: { allowedIps: [10.42.0.2] } }
+`)
+    expect(config.underlay.wireguardPort).toBe(51821)
+    expect(config.networks.map(({ security, mssClamp }) => [security, mssClamp])).toEqual([
+      ['secure', true],
+      ['secure', false],
+    ])
+    const [peer] = config.peers
+    expect(peer).toMatchObject({
+      endpoint: { host: 'fd00::2', port: 51822 },
+      publicKey: KEY_B,
+      keepaliveSec: 25,
+      type: 'wireguard',
+      networks: [{ network: 'transit', allowedIps: ['10.42.0.2/32'], mac: null }],
+    })
+    expect(peer!.presharedKey!.copy()).toEqual(keyBytes(101))
+    expect(config.privateKey!.copy()).toEqual(keyBytes(1))
+  })
+
+  test('shows no secret, however it is printed', () => {
+    const config = parse(`
+privateKeyFile: own
+networks: { red: { vni: 7 } }
+peers: { b: { publicKey: ${KEY_B}, presharedKeyFile: psk } }
+`)
+    const shown = JSON.stringify(config) + inspect(config, { depth: 9, showHidden: true })
+    for (const seed of [1, 101]) {
+      expect(shown).not.toContain(Buffer.from(keyBytes(seed)).toString('base64').slice(0, 20))
+      expect(shown).not.toContain(keyBytes(seed).slice(0, 4).join(', '))
+    }
+  })
+
+  test('finds key files from the directory of the file, or from another', () => {
+    const asked: string[] = []
+    const spy = (path: string, maker: string) => {
+      asked.push(path)
+      return readKey('/keys/own', maker)
+    }
+    const text = 'privateKeyFile: sub/key\nnetworks: {}'
+    parseConfig(text, { path: '/a/b/x.yaml', hostname: 'h', readKey: spy })
+    parseConfig(text, { path: '/a/b/x.yaml', hostname: 'h', directory: '/c', readKey: spy })
+    parseConfig(text.replace('sub', '/abs'), { path: '/a/b/x.yaml', hostname: 'h', readKey: spy })
+    expect(asked).toEqual(['/a/b/sub/key', '/c/sub/key', '/abs/key'])
+  })
+
   test('takes every key of this version and brings values into canonical form', () => {
     const config = parse(`
 node: rack1.host-7
-underlay: { address: [198.18.0.1, "FD00:0:0::1"], vxlanPort: 8472 }
+underlay: { address: [198.18.0.1, "FD00:0:0::1"], vxlanPort: 8472, wireguardPort: 1 }
 networks:
   blue:
     vni: 16777215
@@ -75,6 +162,7 @@ networks:
     flood: off
     accept: [198.18.0.0/24, 198.18.9.9, "FD00::/16"]
     innerVlan: keep
+    mssClamp: true
     ecn: off
     dscp: inherit
     udpChecksum: auto
@@ -90,7 +178,12 @@ offloads: { tso: on, uso: off, udpGso: auto, udpGro: on }
 workers: 1
 `)
     expect(config.node).toBe('rack1.host-7')
-    expect(config.underlay).toEqual({ addresses: ['198.18.0.1', 'fd00::1'], interface: null, vxlanPort: 8472 })
+    expect(config.underlay).toEqual({
+      addresses: ['198.18.0.1', 'fd00::1'],
+      interface: null,
+      vxlanPort: 8472,
+      wireguardPort: 1,
+    })
     expect(config.networks[0]).toEqual({
       name: 'blue',
       vni: 16777215,
@@ -108,6 +201,7 @@ workers: 1
       flood: 'off',
       accept: ['198.18.0.0/24', '198.18.9.9/32', 'fd00::/16'],
       innerVlan: 'keep',
+      mssClamp: true,
       ecn: 'off',
       dscp: 'inherit',
       udpChecksum: 'auto',
@@ -200,6 +294,8 @@ networks:
 peers:
   host-b: { endpoint: 198.18.0.2, networks: [blu, red] }
   host-c: { endpoint: 198.18.0.2, networks: [red], keepalive: 25s }
+  host-d: { publicKey: ${KEY_B}, presharedKeyFile: none, networks: [red] }
+forward: true
 `)
     expect(faults).toEqual([
       'networks.blue.vni: want 0..16777215, got "42"; write it in that range and without quotes (line 4)',
@@ -208,8 +304,11 @@ peers:
       'networks.red.mtu: want 1280 or more with the IPv6 address fd00::1/64, got 1000; raise it, or remove the IPv6 address (line 8)',
       "networks.green.vni: 7 is network red's VNI too; give each network a VNI of its own (line 9)",
       'peers.host-b.networks[0]: no network "blu"; did you mean blue? (line 11)',
-      'peers.host-c.keepalive: not in this version; remove it: networks with `security: plain` need no keys (line 12)',
       "peers.host-c.endpoint: 198.18.0.2 is peer host-b's address too, in network red; senders are told apart by address: remove one of the peers (line 12)",
+      'peers.host-c.keepalive: of no use without a publicKey; write the publicKey, which `vtepd pubkey` prints there, or remove it (line 12)',
+      'peers.host-d.endpoint: missing, and in the plain network red a peer is known by its address; write it, or take the peer out of the network (line 13)',
+      'peers.host-d.presharedKeyFile: there is no file /keys/none; make a key with vtepd genpsk (line 13)',
+      'forward: not in this version; remove it (line 14)',
     ])
   })
 
@@ -239,13 +338,27 @@ peers:
   })
 
   test('never quotes the value of a key that may hold a secret', () => {
+    const secret = Buffer.from(keyBytes(5)).toString('base64')
+    const cut = secret.slice(1)
     const faults = faultsOf(`
-privateKey: c2VjcmV0
-networks: { a: { vni: 1, security: plain, key: c2VjcmV0 } }
-peers: { p: { endpoint: 198.18.0.2, presharedKey: c2VjcmV0, publicKey: c2VjcmV0 } }
+privateKey: ${secret}
+privateKeyFile: ${secret}
+networks: { a: { vni: 1, security: plain, key: ${secret} } }
+peers:
+  p: { endpoint: 198.18.0.2, presharedKey: ${secret}, publicKey: ${cut}, presharedKeyFile: ${cut} }
+  q: { endpoint: 198.18.0.3, publicKey: [${secret}], presharedKeyFile: { ${cut}: 1 } }
 `)
-    expect(faults).toHaveLength(4)
-    expect(faults.join()).not.toContain('c2VjcmV0')
+    expect(faults.map((fault) => fault.replace(/;.*/, ''))).toEqual([
+      'privateKey: unknown key',
+      'privateKeyFile: want the name of a file, not a key',
+      'networks.a.key: unknown key',
+      'peers.p.publicKey: want a public key, 32 bytes in base64',
+      'peers.p.presharedKeyFile: want the name of a file, not a key',
+      'peers.p.presharedKey: unknown key',
+      'peers.q.publicKey: want a public key, 32 bytes in base64',
+      'peers.q.presharedKeyFile: want the name of a file',
+    ])
+    expect(faults.join()).not.toContain(cut.slice(2, 20))
   })
 })
 
@@ -254,7 +367,7 @@ describe('the examples', () => {
   test('are there', () => expect(files.length).toBeGreaterThanOrEqual(5))
   test.each(files)('%s parses', (file) => {
     const text = readFileSync(new URL(file, EXAMPLES), 'utf8')
-    expect(parseConfig(text, { path: file, hostname: 'host-a' }).networks.length).toBeGreaterThan(0)
+    expect(parseConfig(text, { path: file, hostname: 'host-a', readKey }).networks.length).toBeGreaterThan(0)
   })
 })
 
@@ -293,19 +406,9 @@ describe('jsonSchema', () => {
   })
 
   test('does not know what this version does not deliver', () => {
-    for (const word of [
-      'privateKeyFile',
-      'wireguard',
-      'publicKey',
-      'flannel',
-      'bridge',
-      'stormLimit',
-      'suppressArp',
-      'masquerade',
-    ]) {
+    for (const word of ['flannel', 'bridge', 'stormLimit', 'suppressArp', 'masquerade', 'etcd']) {
       expect(text).not.toContain(word)
     }
-    expect(text).not.toContain('secure')
   })
 })
 
@@ -349,7 +452,15 @@ describe('docs/configuration.md', () => {
     expect(shown.replace(/ \(line.*/, '')).toBe(said.replace(/ \(line.*/, ''))
   })
 
-  test('begins with a file that parses', () => {
-    expect(parse(page.match(/```yaml\n(.*?)```/s)![1]!).networks[0]!.interface).toBe('vt42')
+  test('begins with a file that parses, and so do the others', () => {
+    const files = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text!)
+    const configs = files.filter((text) => text.includes('networks:')).map((text) => parse(withKeys(text)))
+    expect(configs[0]!.networks[0]!).toMatchObject({ interface: 'vt42', security: 'secure' })
+    expect(configs.length).toBeGreaterThan(1)
   })
+
+  /** Public keys on the page are shown as `…`. */
+  function withKeys(text: string): string {
+    return text.replaceAll(/publicKey: \S+/g, (shown) => (isKey(shown.slice(11)) ? shown : `publicKey: ${KEY_B}`))
+  }
 })

@@ -66,7 +66,7 @@ describe('a key file', () => {
 
   test('that is not there is refused with the command that makes it', () => {
     const path = join(temporaryDir(), 'none')
-    expect(read(path)).toBe(`there is no file ${path}; make a key: (umask 077; vtepd genkey > ${path})`)
+    expect(read(path)).toBe(`there is no file ${path}; make a key: (umask 077 && vtepd genkey > ${path})`)
     expect(read(`${write(TEXT)}/key`)).toContain('there is no file')
   })
 

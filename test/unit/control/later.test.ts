@@ -11,17 +11,7 @@ function ofNetwork(keys: string, key: string, mend: string, what = NOT): Row {
   return { text: `networks:\n  blue: { vni: 1, ${keys} }`, path: `networks.blue.${key}`, what, mend, line: 2 }
 }
 
-function ofPeer(keys: string, key: string, mend: string): Row {
-  return {
-    text: `networks: {}\npeers: { b: { endpoint: 198.18.0.2, ${keys} } }`,
-    path: `peers.b.${key}`,
-    what: NOT,
-    mend,
-  }
-}
-
 const ROWS: Row[] = [
-  atRoot('privateKeyFile: /etc/vtepd/key', 'privateKeyFile', 'security: plain'),
   atRoot('control: { etcd: { endpoints: [] } }', 'control', 'under peers'),
   atRoot('masquerade: false', 'masquerade', 'remove it'),
   atRoot('forward: true', 'forward', 'remove it'),
@@ -29,12 +19,6 @@ const ROWS: Row[] = [
   atRoot('notrack: false', 'notrack', 'remove it'),
   atRoot('ports: []', 'ports', 'remove it'),
   atRoot('workers: 2', 'workers', 'write 1', 'more than one is not in this version'),
-  atRoot('underlay: { wireguardPort: 51820 }', 'underlay.wireguardPort', 'remove it'),
-  ofNetwork('security: secure', 'security', 'security: plain', 'secure is not in this version'),
-  {
-    ...ofNetwork('', 'security', 'security: plain', 'missing, and the default, secure, is not in this version'),
-    line: 2,
-  },
   ofNetwork('type: flannel, security: plain', 'type', 'write vxlan', 'flannel is not in this version'),
   ofNetwork('security: plain, prefix: /x', 'prefix', 'remove it'),
   ofNetwork('security: plain, subnetFile: /x', 'subnetFile', 'remove it'),
@@ -47,10 +31,6 @@ const ROWS: Row[] = [
     'replicate',
     'a multicast group is not in this version',
   ),
-  ofPeer('publicKey: x', 'publicKey', 'security: plain'),
-  ofPeer('presharedKeyFile: x', 'presharedKeyFile', 'security: plain'),
-  ofPeer('keepalive: 25s', 'keepalive', 'security: plain'),
-  ofPeer('type: wireguard', 'type', 'write vtepd'),
 ]
 
 describe('what is named but not delivered', () => {

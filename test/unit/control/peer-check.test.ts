@@ -111,7 +111,7 @@ const ROWS: Row[] = [
   {
     text: `${TAP}${peers('endpoint: 198.18.0.2, networks: [blue], mac: 02:00:00:00:00:01')}`,
     path: 'peers.p0.mac',
-    what: 'only tun networks have a use for it',
+    what: 'only plain tun networks have a use for it',
     mend: 'remove it',
   },
   {

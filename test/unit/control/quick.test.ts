@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { fromQuickFlags, type QuickFlags } from '../../../src/control/config.ts'
-import { expected, faultsOfFlags, matched } from '../../support/config.ts'
+import { expected, faultsOfFlags, KEY_B, KEY_C, matched, OWN_KEY, publicKey, readKey } from '../../support/config.ts'
+
+const KEY_D = publicKey(4)
 
 const GOOD: QuickFlags = {
   vni: '42',
@@ -10,7 +12,18 @@ const GOOD: QuickFlags = {
   plain: true,
 }
 
-const HOST = { hostname: 'host-a' }
+const SECURE: QuickFlags = {
+  ...GOOD,
+  plain: undefined,
+  key: '/keys/own',
+  peer: [`${KEY_B}@198.18.0.2:51821`],
+}
+
+const HOST = { hostname: 'host-a', readKey }
+
+/** Without either, each is named. */
+const SAYS_BOTH =
+  'give --key FILE, which `(umask 077 && vtepd genkey > FILE)` makes, with --peer PUBLICKEY@HOST, or add --plain if clear text is meant'
 
 describe('fromQuickFlags', () => {
   test('makes one plain layer 2 network', () => {
@@ -19,7 +32,8 @@ describe('fromQuickFlags', () => {
       HOST,
     )
     expect(config.node).toBe('host-a')
-    expect(config.underlay).toEqual({ addresses: ['198.18.0.1', 'fd00::1'], interface: null, vxlanPort: 4789 })
+    expect(config.underlay.addresses).toEqual(['198.18.0.1', 'fd00::1'])
+    expect(config.privateKey).toBeNull()
     expect(config.networks).toHaveLength(1)
     expect(config.networks[0]).toMatchObject({
       name: 'vt42',
@@ -31,7 +45,7 @@ describe('fromQuickFlags', () => {
       mtu: null,
       security: 'plain',
     })
-    expect(config.peers).toEqual([
+    expect(config.peers).toMatchObject([
       {
         name: '198.18.0.2',
         endpoint: { host: '198.18.0.2', port: null },
@@ -51,6 +65,40 @@ describe('fromQuickFlags', () => {
     expect(fromQuickFlags(more, HOST).networks[0]).toMatchObject({ vni: 7, interface: 'x0', port: 8472, mtu: 1400 })
   })
 
+  test('makes one secure network of a key and peers with theirs', () => {
+    const more = { ...SECURE, peer: [`${KEY_B}@198.18.0.2:51821`, `${KEY_C}@198.18.0.2:51822`, `${KEY_D}@[fd00::3]`] }
+    const config = fromQuickFlags(more, HOST)
+    expect(config.publicKey).toBe(OWN_KEY)
+    expect(config.underlay).toMatchObject({ wireguardPort: 51820, vxlanPort: 4789 })
+    expect(config.networks).toMatchObject([{ name: 'vt42', security: 'secure', device: 'tap' }])
+    expect(config.peers.map(({ name, publicKey, endpoint }) => [name, publicKey, endpoint])).toEqual([
+      ['198.18.0.2', KEY_B, { host: '198.18.0.2', port: 51821 }],
+      ['198.18.0.2:51822', KEY_C, { host: '198.18.0.2', port: 51822 }],
+      ['fd00::3', KEY_D, { host: 'fd00::3', port: null }],
+    ])
+    expect(config.peers[0]!.networks).toEqual([{ network: 'vt42', allowedIps: [], mac: null }])
+  })
+
+  test('listens where --port says, for WireGuard with a key and for VXLAN without', () => {
+    expect(fromQuickFlags({ ...SECURE, port: '4000' }, HOST).underlay.wireguardPort).toBe(4000)
+    expect(fromQuickFlags({ ...GOOD, port: '4000' }, HOST).networks[0]!.port).toBe(4000)
+  })
+
+  test('gives the one peer of a secure layer 3 network the prefixes of the device', () => {
+    const config = fromQuickFlags({ ...SECURE, device: 'tun' }, HOST)
+    expect(config.peers[0]!.networks[0]!.allowedIps).toEqual(['10.42.0.0/24'])
+  })
+
+  test('finds a key file from where one is', () => {
+    const asked: string[] = []
+    const spy: typeof readKey = (path) => {
+      asked.push(path)
+      return readKey('/keys/own', '')
+    }
+    fromQuickFlags({ ...SECURE, key: 'key' }, { hostname: 'host-a', readKey: spy })
+    expect(asked).toEqual([`${process.cwd()}/key`])
+  })
+
   test('needs no address for layer 2', () => {
     expect(fromQuickFlags({ ...GOOD, address: undefined }, HOST).networks[0]!.addresses).toEqual([])
   })
@@ -61,15 +109,24 @@ describe('fromQuickFlags', () => {
   })
 
   test.each([
-    [
-      { plain: undefined },
-      '--plain',
-      'missing, and without it a network is secure, which is not in this version',
-      'clear text is meant',
-    ],
-    [{ plain: false }, '--plain', 'not in this version', 'add --plain'],
-    [{ plain: undefined, key: '/etc/key' }, '--key', 'not in this version', 'add --plain'],
-    [{ peer: ['c2VjcmV0@198.18.0.2:51820'] }, '--peer', 'a public key is not in this version', 'the host alone'],
+    [{ plain: undefined }, '--key', 'missing, and a network is secure unless --plain says otherwise', SAYS_BOTH],
+    [{ plain: false }, '--key', 'a network is secure unless --plain', SAYS_BOTH],
+    [{ plain: undefined, peer: [`${KEY_B}@198.18.0.2`] }, '--key', 'a network is secure unless --plain', SAYS_BOTH],
+    [{ peer: ['c2VjcmV0@198.18.0.2:51820'] }, '--peer', 'a public key is of no use with --plain', 'the host alone'],
+    [{ ...SECURE, plain: true }, '--plain', 'given with --key, which makes the network secure', 'keep one'],
+    [{ ...SECURE, key: '/keys/none' }, '--key', 'there is no file /keys/none', 'vtepd genkey'],
+    [{ ...SECURE, key: KEY_B }, '--key', 'want the name of a file, not a key', 'mode 0600'],
+    [{ ...SECURE, peer: ['198.18.0.2'] }, '--peer', 'want PUBLICKEY@HOST or', '--peer PUBLICKEY@198.18.0.2:51820'],
+    [{ ...SECURE, peer: undefined }, '--peer', 'missing', '--peer PUBLICKEY@198.18.0.2:51820 say'],
+    [{ ...SECURE, peer: ['c2VjcmV0@198.18.0.2'] }, '--peer', 'want a public key', 'vtepd pubkey'],
+    [{ ...SECURE, peer: ['@198.18.0.2'] }, '--peer', 'want a public key', 'vtepd pubkey'],
+    [{ ...SECURE, peer: [`${KEY_B}@`] }, '--peer', 'want host, host:port', '198.18.0.2'],
+    [{ ...SECURE, peer: [`${KEY_B}@198.18.0.2:0`] }, '--peer', 'want host, host:port', '198.18.0.2'],
+    [{ ...SECURE, peer: [`${OWN_KEY}@198.18.0.2`] }, '--peer', "this host's own public key", "the other host's"],
+    [{ ...SECURE, peer: [`${KEY_B}@h`, `${KEY_B}@i`] }, '--peer', "it is peer h's too", 'its own key'],
+    [{ ...SECURE, peer: [`${KEY_B}@h`, `${KEY_C}@h`] }, '--peer', '"h" is given twice', 'once'],
+    [{ ...SECURE, peer: [`${KEY_B}@198.18.0.1`] }, '--peer', '198.18.0.1 is this host itself', "the other host's"],
+    [{ ...SECURE, port: 0 }, '--port', 'want 1..65535, got 0', 'UDP port'],
     [{ vni: undefined }, '--vni', 'missing, want 0..16777215', 'write a number'],
     [{ vni: 'blue' }, '--vni', 'want 0..16777215, got "blue"', 'write a number'],
     [{ vni: 16777216 }, '--vni', 'got 16777216', 'write a number'],
@@ -104,6 +161,10 @@ describe('fromQuickFlags', () => {
   })
 
   test('does not repeat what may be a key', () => {
-    expect(faultsOfFlags({ ...GOOD, peer: 'c2VjcmV0@h' }).join()).not.toContain('c2VjcmV0')
+    for (const flags of [GOOD, SECURE, { ...GOOD, plain: false }]) {
+      const faults = faultsOfFlags({ ...flags, peer: 'c2VjcmV0@h' })
+      expect(faults).toHaveLength(1)
+      expect(faults.join()).not.toContain('c2VjcmV0')
+    }
   })
 })
