@@ -17,6 +17,7 @@
         "native/cipher_direct.cc",
         "native/cipher_evp.cc",
         "native/coalescer.cc",
+        "native/crew.cc",
         "native/engine.cc",
         "native/headers.cc",
         "native/keys.cc",
@@ -43,7 +44,7 @@
       "cflags": ["-Wall", "-Wextra", "-Werror", "-O3", "-fvisibility=hidden"],
       "cflags_cc": ["-std=c++17", "-fno-exceptions", "-fno-rtti"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
-      "ldflags": ["-static-libstdc++", "-static-libgcc"]
+      "ldflags": ["-pthread", "-static-libstdc++", "-static-libgcc"]
     }
   ]
 }

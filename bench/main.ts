@@ -2,6 +2,7 @@
 // fail it. docs/performance.md has the method.
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { aead } from './aead.ts'
 import { codec } from './codec.ts'
 import { describe, environment } from './environment.ts'
 import { fdb } from './fdb.ts'
@@ -9,11 +10,12 @@ import { takeLines } from './timing.ts'
 import { walk } from './walk.ts'
 import { wire } from './wire.ts'
 
-const USAGE = `usage: bench [codec] [fdb] [walk] [wire] [--rounds N] [--seconds N] [--quick] [--json FILE]
+const USAGE = `usage: bench [codec] [fdb] [walk] [aead] [wire] [--rounds N] [--seconds N] [--quick] [--json FILE]
 
   codec    ns per header read or written
   fdb      ns per look-up at 10, 10 000 and 1 000 000 entries
   walk     ns per packet and per train in memory, out and in
+  aead     ns per packet sealed and opened, with each cipher that this Node has
   wire     two agents over a veth pair, against the kernel's VXLAN device (root)
 
   --rounds N    rounds of wire (default 5)
@@ -49,6 +51,7 @@ const benches: Record<string, () => unknown> = {
   codec: () => timed(codec),
   fdb: () => timed(fdb),
   walk: () => timed(walk),
+  aead: () => timed(aead),
   wire: () => wire(options),
 }
 

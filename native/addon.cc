@@ -81,6 +81,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
                            InstanceMethod<&EngineObject::publish>("publish"),
                            InstanceMethod<&EngineObject::set_key>("setKey"),
                            InstanceMethod<&EngineObject::clear_key>("clearKey"),
+                           InstanceMethod<&EngineObject::set_helpers>("setHelpers"),
                        },
                        cipher);
   }
@@ -95,6 +96,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     add_crossing<&EngineObject::resume, 1>("resume");
     add_crossing<&EngineObject::deliver, 2>("deliver");
     add_crossing<&EngineObject::open, 2>("open");
+    add_crossing<&EngineObject::seal, 2>("seal");
   }
 
  private:
@@ -281,8 +283,14 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     return b == nullptr || a[1] < 0 ? kMisuse : engine_->open(*b, static_cast<uint32_t>(a[1]));
   }
 
+  int64_t seal(const int32_t *a) {
+    Batch *b = batch(a[0]);
+    return b == nullptr || a[1] < 0 ? kMisuse : engine_->seal(*b, static_cast<uint32_t>(a[1]));
+  }
+
   Napi::Value set_key(const Napi::CallbackInfo &info) { return vtepd::set_key(info, *engine_); }
   Napi::Value clear_key(const Napi::CallbackInfo &info) { return vtepd::clear_key(info, *engine_); }
+  Napi::Value set_helpers(const Napi::CallbackInfo &info) { return vtepd::set_helpers(info, *engine_); }
 
   Napi::Value next_changed(const Napi::CallbackInfo &info) {
     return Napi::Number::New(info.Env(), engine_->next_changed());

@@ -63,4 +63,10 @@ Napi::Value clear_key(const Napi::CallbackInfo &info, Engine &engine) {
   return info.Env().Undefined();
 }
 
+Napi::Value set_helpers(const Napi::CallbackInfo &info, Engine &engine) {
+  if (!is_int(info[0], 0, Crew::kMost)) return misuse(info.Env(), "setHelpers(0..3)");
+  engine.set_helpers(info[0].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
 }  // namespace vtepd

@@ -14,5 +14,6 @@ void init_aead(Napi::Env env, Napi::Object exports, std::string *choice);
 
 Napi::Value set_key(const Napi::CallbackInfo &info, Engine &engine);
 Napi::Value clear_key(const Napi::CallbackInfo &info, Engine &engine);
+Napi::Value set_helpers(const Napi::CallbackInfo &info, Engine &engine);
 
 }  // namespace vtepd

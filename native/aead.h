@@ -37,6 +37,12 @@ class Aead {
     return k != nullptr && k->born <= as_of;
   }
 
+  /// How many threads may help with large batches.
+  void set_helpers(uint32_t helpers) { crew_.set_size(helpers); }
+
+  /// Does jobs that seal or open `packets` packets of `bytes` bytes altogether: with the crew when it pays.
+  void run(uint32_t jobs, uint64_t packets, uint64_t bytes, CrewWork *work, void *context);
+
   /// Seals `len` bytes in place; the header goes in front, the tag behind. The kSealFront bytes before `text`
   /// and the kSealBack behind it are written over. False: the message is all zero, nothing of the text is
   /// left. The slot must be usable; `thread` is below kCipherThreads.
@@ -47,11 +53,21 @@ class Aead {
   /// message). Returns the number of failures.
   uint32_t open(Batch &b, uint32_t count);
 
+  /// The other way round, for what is sealed once and by itself: off and len cover the message to be, with
+  /// the packet at off + 16. 48 bytes in front of it and 16 behind are written over.
+  uint32_t seal_slots(Batch &b, uint32_t count);
+
  private:
+  using SlotWork = int (Aead::*)(Batch &b, uint32_t i, uint32_t thread);
+  template <SlotWork work>
+  uint32_t each(Batch &b, uint32_t count);
   int open_one(Batch &b, uint32_t i, uint32_t thread);
+  int seal_one(Batch &b, uint32_t i, uint32_t thread);
+  int find(const Batch &b, uint32_t i, uint32_t thread, Use *use) const;
 
   KeyTable keys_;
   std::unique_ptr<Cipher> cipher_;
+  Crew crew_;
 };
 
 }  // namespace vtepd

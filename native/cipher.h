@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "crew.h"
 #include "keys.h"
 
 namespace vtepd {
@@ -18,7 +19,7 @@ constexpr uint32_t kTagLen = 16;
 constexpr uint32_t kSealFront = 64;
 constexpr uint32_t kSealBack = 32;
 /// Threads that may use one Cipher at a time, each under its own number.
-constexpr uint32_t kCipherThreads = 4;
+constexpr uint32_t kCipherThreads = Crew::kMost + 1;
 
 /// Whose key, under which counter, on which thread.
 struct Use {

@@ -23,6 +23,7 @@ using PolyFinal = void(void *ctx, uint8_t mac[16]);
 
 constexpr uint32_t kBlock = 64;
 constexpr size_t kAlign = 64;
+constexpr uint32_t kLongest = 65536;  // a UDP payload is shorter
 
 template <class F>
 F *symbol(const char *name) {
@@ -40,9 +41,10 @@ class DirectCipher final : public Cipher {
     if (!c->chacha_ || !c->poly_init_ || !c->poly_update_ || !c->poly_final_) return nullptr;
     auto *size = symbol<PolySize>("Poly1305_ctx_size");
     if (size == nullptr) return nullptr;
-    for (void *&ctx : c->poly_) {
-      ctx = aligned_alloc(kAlign, (size() + kAlign - 1) & ~(kAlign - 1));
-      if (ctx == nullptr) return nullptr;
+    for (uint32_t i = 0; i < kCipherThreads; i++) {
+      c->poly_[i] = aligned_alloc(kAlign, (size() + kAlign - 1) & ~(kAlign - 1));
+      c->apart_[i].reset(new uint8_t[kBlock + kLongest]);
+      if (c->poly_[i] == nullptr) return nullptr;
     }
     return c;
   }
@@ -72,17 +74,23 @@ class DirectCipher final : public Cipher {
     return true;
   }
 
-  // The tag is compared before anything is decrypted, so the key block costs a call of its own.
+  // Decrypted apart, where the key block fits in front of it, and copied back when the tag is right: two
+  // copies cost less than a second ChaCha call (bench/aead.ts: 90 ns at 64 bytes, 60 at 1420). The bytes in
+  // front of `text` are a neighbour's, which another thread may be opening.
   bool open(const Use &use, uint8_t *text, uint32_t len) override {
-    uint8_t block[kBlock] = {};
-    uint32_t start[4] = {0, 0, static_cast<uint32_t>(use.counter), static_cast<uint32_t>(use.counter >> 32)};
-    chacha_(block, block, kBlock, use.key->words, start);
+    if (len > kLongest) return false;
+    uint8_t *block = apart_[use.thread].get();
+    uint8_t *plain = block + kBlock;
+    memset(block, 0, kBlock);
+    memcpy(plain, text, len);
+    const uint32_t start[4] = {0, 0, static_cast<uint32_t>(use.counter),
+                               static_cast<uint32_t>(use.counter >> 32)};
+    chacha_(block, block, kBlock + len, use.key->words, start);
     uint8_t tag[kTagLen];
     mac(poly_[use.thread], block, text, len, tag);
-    explicit_bzero(block, sizeof block);
+    memset(block, 0, kBlock);
     if (!same_tag(tag, text + len)) return false;
-    start[0] = 1;
-    if (len > 0) chacha_(text, text, len, use.key->words, start);
+    memcpy(text, plain, len);
     return true;
   }
 
@@ -131,6 +139,7 @@ class DirectCipher final : public Cipher {
   PolyUpdate *poly_update_ = symbol<PolyUpdate>("Poly1305_Update");
   PolyFinal *poly_final_ = symbol<PolyFinal>("Poly1305_Final");  // zeroes the context
   void *poly_[kCipherThreads] = {};
+  std::unique_ptr<uint8_t[]> apart_[kCipherThreads];
 };
 
 }  // namespace

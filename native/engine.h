@@ -57,6 +57,7 @@ class Engine {
   void clear_endpoint(uint32_t id);
   int set_key(uint32_t slot, const uint8_t *key, uint32_t remote) { return aead_.set_key(slot, key, remote); }
   void clear_key(uint32_t slot) { aead_.clear_key(slot); }
+  void set_helpers(uint32_t helpers) { aead_.set_helpers(helpers); }
 
   /// Sleeps until something is ready, at most timeout_ms, and receives it: frames into `frames`, datagrams
   /// into `messages`; kStatFrames and kStatMessages say how many. One crossing for all of it: at rest a
@@ -68,6 +69,8 @@ class Engine {
   uint32_t deliver(Batch &b, uint32_t count);
   /// Aead::open.
   uint32_t open(Batch &b, uint32_t count) { return aead_.open(b, count); }
+  /// Aead::seal_slots.
+  uint32_t seal(Batch &b, uint32_t count) { return aead_.seal_slots(b, count); }
   int32_t next_changed();
   int32_t next_gone();
 

@@ -36,6 +36,7 @@ class Sender {
   struct Lane;
   struct Piece;
   struct Message;
+  struct SealJob;
 
   void gather(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints);
   int measure(const Batch &b, Slot *s) const;
@@ -46,7 +47,9 @@ class Sender {
   bool send_singly(Batch &b, Pool &pool, uint32_t port, std::vector<Endpoint> &endpoints, UdpStats &stats);
   void refuse_gso(Pool &pool);
   void build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at);
-  void build_sealed(Batch &b, const Piece &piece, uint16_t pad);
+  void lay(const Batch &b, const Piece &piece, uint16_t pad);
+  void seal_jobs(Batch &b);
+  void seal(const Batch &b, SealJob &job, uint32_t thread);
   void address(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at);
   bool has_key(const Message &m) const;
   void fail(Batch &b, uint32_t message, int error);

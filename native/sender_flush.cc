@@ -80,6 +80,7 @@ int Sender::send_some(Batch &b, Lane &lane, int fd, std::vector<Endpoint> &endpo
   uint32_t bytes = 0;
   w.built_iovecs = w.built_headers = 0;
   w.built_staging = 0;
+  w.built_jobs = 0;
   int32_t m = lane.first;
   for (; m != kNone && n < kCallMessages && (n == 0 || bytes + w.messages[m].bytes <= kCallBytes); n++) {
     if (!has_key(w.messages[m])) break;
@@ -87,6 +88,7 @@ int Sender::send_some(Batch &b, Lane &lane, int fd, std::vector<Endpoint> &endpo
     bytes += w.messages[m].bytes;
     m = w.messages[m].next;
   }
+  seal_jobs(b);
   int sent;
   do {
     sent = sendmmsg(fd, w.calls, n, MSG_DONTWAIT);
@@ -179,7 +181,7 @@ void Sender::build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message,
   for (int32_t p = m.head; p != kNone; p = w.pieces[p].next) {
     const Piece &piece = w.pieces[p];
     if (m.key >= 0) {
-      build_sealed(b, piece, m.pad);
+      lay(b, piece, m.pad);
       continue;
     }
     uint32_t i = piece.slot;
@@ -206,29 +208,67 @@ void Sender::build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message,
   address(b, endpoints, message, at);
 }
 
-// One iovec per datagram: headers and payload are copied into staging and sealed there.
-void Sender::build_sealed(Batch &b, const Piece &piece, uint16_t pad) {
+// Finds a place in staging for each datagram of a sealed piece: one iovec each. seal_jobs fills them.
+void Sender::lay(const Batch &b, const Piece &piece, uint16_t pad) {
   Workspace &w = *w_;
-  uint32_t i = piece.slot;
-  const uint8_t *data = b.bytes + b.c.off[i];
-  uint32_t len = b.c.len[i];
-  Shape s = shape_of(b, i);
-  bool train = s.segment != 0;
-  std::optional<Splitter> splitter;
-  if (train) splitter.emplace(s, data, len);
-  uint64_t counter = static_cast<uint64_t>(b.c.ctr[i]) + piece.first;
-  for (uint32_t k = piece.first; k < piece.first + piece.count; k++, counter++) {
-    uint32_t plain = datagram_bytes(b, i, k);
-    uint32_t whole = padded(plain, pad);
-    uint8_t *text = w.staging + w.built_staging + kSealFront;
-    w.built_staging += (whole + kSealRoom + kStagingAlign - 1) & ~(kStagingAlign - 1);
+  for (uint32_t done = 0; done < piece.count; done++) {
+    if (done % kJobDatagrams == 0) {
+      uint32_t left = piece.count - done;
+      assert(w.built_jobs < kRoundJobs);
+      w.jobs[w.built_jobs++] = {
+          piece.slot, piece.first + done,         left < kJobDatagrams ? left : kJobDatagrams, pad,
+          false,      w.staging + w.built_staging};
+    }
+    uint32_t whole = padded(datagram_bytes(b, piece.slot, piece.first + done), pad);
+    uint8_t *message = w.staging + w.built_staging + kSealFront - kMessageHeader;
+    w.iovecs[w.built_iovecs++] = {message, whole + kMessageOverhead};
+    w.built_staging += staged(whole);
     assert(w.built_staging <= kStaging && whole + kMessageOverhead <= kMaxMessage);
-    uint32_t header = train ? s.header : 0;
-    if (train) splitter->write(k, text);
+  }
+}
+
+void Sender::seal_jobs(Batch &b) {
+  struct Task {
+    Sender *sender;
+    const Batch *b;
+  };
+  Workspace &w = *w_;
+  if (w.built_jobs == 0) return;
+  uint32_t packets = 0;
+  for (uint32_t j = 0; j < w.built_jobs; j++) packets += w.jobs[j].count;
+  Task task = {this, &b};
+  aead_->run(
+      w.built_jobs, packets, w.built_staging,
+      [](void *context, uint32_t job, uint32_t thread) {
+        auto *t = static_cast<Task *>(context);
+        t->sender->seal(*t->b, t->sender->w_->jobs[job], thread);
+      },
+      &task);
+  for (uint32_t j = 0; j < w.built_jobs; j++) {
+    if (w.jobs[j].failed) fail_slot(b, w.jobs[j].slot, -ENOMEM);
+  }
+}
+
+// Headers and payload are copied into staging, once, and sealed there. Any thread: nothing but the job is
+// written.
+void Sender::seal(const Batch &b, SealJob &job, uint32_t thread) {
+  uint32_t i = job.slot;
+  const uint8_t *data = b.bytes + b.c.off[i];
+  Shape s = shape_of(b, i);
+  std::optional<Splitter> splitter;
+  if (s.segment != 0) splitter.emplace(s, data, b.c.len[i]);
+  uint32_t header = splitter ? s.header : 0;
+  uint8_t *at = job.at;
+  for (uint32_t k = job.first; k < job.first + job.count; k++) {
+    uint32_t plain = datagram_bytes(b, i, k);
+    uint32_t whole = padded(plain, job.pad);
+    uint8_t *text = at + kSealFront;
+    if (splitter) splitter->write(k, text);
     memcpy(text + header, data + header + static_cast<size_t>(k) * s.segment, plain - header);
     memset(text + plain, 0, whole - plain);
-    if (!aead_->seal(0, b.c.key[i], counter, text, whole)) fail_slot(b, i, -ENOMEM);
-    w.iovecs[w.built_iovecs++] = {text - kMessageHeader, whole + kMessageOverhead};
+    uint64_t counter = static_cast<uint64_t>(b.c.ctr[i]) + k;
+    if (!aead_->seal(thread, b.c.key[i], counter, text, whole)) job.failed = true;
+    at += staged(whole);
   }
 }
 

@@ -21,6 +21,8 @@ constexpr uint32_t kCallBytes =
 constexpr uint32_t kSealRoom = kSealFront + kSealBack;
 constexpr uint32_t kStagingAlign = 64;
 constexpr size_t kStaging = kCallBytes + kRoundIovecs * static_cast<size_t>(kSealRoom + kStagingAlign);
+constexpr uint32_t kJobDatagrams = 8;
+constexpr uint32_t kRoundJobs = kRoundPieces + 1 + kRoundIovecs / kJobDatagrams;
 constexpr size_t kControl =
     CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo));
 
@@ -46,6 +48,16 @@ struct Sender::Message {
   bool closed;
 };
 
+// Consecutive datagrams of a slot that are sealed one after the other, from `at` in staging.
+struct Sender::SealJob {
+  uint32_t slot;
+  uint32_t first;
+  uint32_t count;
+  uint16_t pad;
+  bool failed;
+  uint8_t *at;
+};
+
 // The messages of one socket in this round.
 struct Sender::Lane {
   uint32_t pool;
@@ -64,6 +76,7 @@ struct Sender::Workspace {
   alignas(cmsghdr) uint8_t control[kCallMessages][kControl];
   uint8_t headers[kRoundHeaders];
   alignas(kStagingAlign) uint8_t staging[kStaging];
+  SealJob jobs[kRoundJobs];
   uint32_t piece_count = 0;
   uint32_t message_count = 0;
   uint32_t lane_count = 0;
@@ -73,6 +86,7 @@ struct Sender::Workspace {
   uint32_t built_iovecs = 0;  // of the current call
   uint32_t built_headers = 0;
   size_t built_staging = 0;
+  uint32_t built_jobs = 0;
   // A message that UDP_SEGMENT was refused for, while its segments go out one by one.
   int32_t single = kNone;
   int32_t single_piece = kNone;
@@ -86,6 +100,11 @@ inline uint32_t padded(uint32_t len, uint16_t pad) {
   if (len >= pad) return len;
   uint32_t whole = (len + 15) & ~15u;
   return whole < pad ? whole : pad;
+}
+
+// Bytes of staging that a sealed datagram takes.
+inline uint32_t staged(uint32_t whole) {
+  return (whole + kSealRoom + kStagingAlign - 1) & ~(kStagingAlign - 1);
 }
 
 inline uint32_t sealed(uint32_t len, uint16_t pad) { return padded(len, pad) + kMessageOverhead; }

@@ -34,12 +34,16 @@ export interface Engine {
   setKey(slot: number, key: Uint8Array, remoteIndex: number): void
   /** Zeroes it. A batch that waits for a full socket fails what it has not sent under this key (ENOKEY). */
   clearKey(slot: number): void
+  /** Threads, 0 to 3, that may help to seal and open large batches; at first as many as there are cores to spare. */
+  setHelpers(threads: number): void
   /**
    * Opens in place each slot with a length and a key: off and len cover one transport message, ctr has its counter. Then
    * err is 0 and the packet lies at off + 16, len - 32 bytes; or it is -EBADMSG (forged, or another key's), -ENOKEY,
    * -EINVAL. Answers how many failed.
    */
   open(batch: number, count: number): number
+  /** The other way round, in place: off and len cover the message to be; 48 bytes in front and 16 behind are written over. */
+  seal(batch: number, count: number): number
   nextChanged(): number
   nextGone(): number
   profile(on: boolean): void
