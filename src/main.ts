@@ -26,16 +26,17 @@ async function run(command: Command, flags: Flags): Promise<number> {
 }
 
 // The reader of a pipe may leave early (`vtepd fdb | head`): that ends us, and is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+function endWith(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(process.exitCode)
   process.stderr.write(`vtepd: cannot write to stdout: ${error.message}\n`)
   process.exit(exitCodeOf(error))
-})
+}
+process.stdout.on('error', endWith)
 process.stderr.on('error', () => {})
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(explain(error))
   return exitCodeOf(error)
 })
-// What was written goes out first; nothing that a command left open keeps us.
-process.stdout.write('', () => process.exit())
+// What was written goes out first; nothing that a command left open keeps us. A full disk is told here before it is above.
+process.stdout.write('', (error) => (error ? endWith(error) : process.exit()))

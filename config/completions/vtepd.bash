@@ -6,7 +6,7 @@ _vtepd_files() {
 _vtepd() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= words= files= word skip=
   case $prev in
-    --config|-c|--write|-w) _vtepd_files -f; return ;;
+    --config|-c|--key|--write|-w|--key-out) _vtepd_files -f; return ;;
     --runtime-dir|--state-dir) _vtepd_files -d; return ;;
     --device) COMPREPLY=($(compgen -W "tap tun" -- "$cur")); return ;;
     --vni|--local|--peer|--address|--interface|--port|--mtu|--network|--count|-n) COMPREPLY=(); return ;;
@@ -14,14 +14,14 @@ _vtepd() {
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     if [[ $skip ]]; then skip=; continue; fi
     case $word in
-      --config|-c|--runtime-dir|--state-dir|--vni|--local|--peer|--address|--device|--interface|--port|--mtu|--network|--write|-w|--count|-n) skip=1 ;;
+      --config|-c|--runtime-dir|--state-dir|--vni|--local|--peer|--address|--device|--interface|--port|--mtu|--key|--network|--write|-w|--count|-n|--key-out) skip=1 ;;
       -*) ;;
       *) path="$path $word" ;;
     esac
   done
   case $path in
-    '') words="up stop reload status networks peers fdb capture config completion demo" ;;
-    ' up'*) words="--vni --local --peer --address --device --interface --port --mtu --plain" ;;
+    '') words="up stop reload status networks peers fdb capture genkey pubkey genpsk config completion demo" ;;
+    ' up'*) words="--vni --local --peer --address --device --interface --port --mtu --key --plain" ;;
     ' stop'*) words="--cleanup" ;;
     ' reload'*) words="" ;;
     ' status'*) words="--watch" ;;
@@ -34,10 +34,17 @@ _vtepd() {
     ' fdb del '*) words="--network" ;;
     ' fdb '*) words="--network" ;;
     ' capture'*) words="--network --write --count" ;;
-    ' config') words="check schema" ;;
+    ' genkey'*) words="" ;;
+    ' pubkey'*) words="" ;;
+    ' genpsk'*) words="" ;;
+    ' config') words="check schema import" ;;
     ' config check') words="" files=1 ;;
     ' config check '*) words="" ;;
     ' config schema'*) words="" ;;
+    ' config import') words="wg-quick" ;;
+    ' config import wg-quick') words="--key-out --vni" files=1 ;;
+    ' config import wg-quick '*) words="--key-out --vni" ;;
+    ' config import '*) words="" ;;
     ' config '*) words="" ;;
     ' completion') words="bash zsh" ;;
     ' completion '*) words="" ;;

@@ -156,8 +156,26 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./capture.ts')).capture,
   },
   {
+    name: 'genkey',
+    about: 'A new private key, in base64',
+    examples: ['(umask 077 && vtepd genkey > /etc/vtepd/key)'],
+    load: async () => (await import('./key.ts')).genkey,
+  },
+  {
+    name: 'pubkey',
+    about: 'The public key of the private one on stdin',
+    examples: ['vtepd pubkey < /etc/vtepd/key'],
+    load: async () => (await import('./key.ts')).pubkey,
+  },
+  {
+    name: 'genpsk',
+    about: 'A new preshared key, which both ends have, in base64',
+    examples: ['(umask 077 && vtepd genpsk > /etc/vtepd/host-b.psk)'],
+    load: async () => (await import('./key.ts')).genpsk,
+  },
+  {
     name: 'config',
-    about: 'Check a configuration, or print its JSON Schema',
+    about: 'Check a configuration, print its JSON Schema, or make one from that of another program',
     commands: [
       {
         name: 'check',
@@ -169,6 +187,28 @@ export const COMMANDS: readonly Command[] = [
         name: 'schema',
         about: 'JSON Schema of the configuration, for editors',
         load: async () => (await import('./config.ts')).schema,
+      },
+      {
+        name: 'import',
+        about: 'Print a configuration made from that of another program',
+        commands: [
+          {
+            name: 'wg-quick',
+            about: 'One secure layer 3 network with stock WireGuard peers; what is not carried over is named',
+            arguments: [{ name: 'file', isFile: true, about: 'The .conf of wg-quick' }],
+            flags: [
+              {
+                name: 'key-out',
+                kind: 'text',
+                value: 'FILE',
+                about: 'Write the private key to FILE (mode 0600), preshared keys beside it',
+              },
+              { name: 'vni', kind: 'text', value: 'N', about: 'VXLAN network identifier (default 1)' },
+            ],
+            examples: ['vtepd config import wg-quick /etc/wireguard/wg0.conf --key-out /etc/vtepd/wg0.key'],
+            load: async () => (await import('./config-import.ts')).wgQuick,
+          },
+        ],
       },
     ],
   },

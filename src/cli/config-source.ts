@@ -11,6 +11,7 @@ import { readSource } from '../control/source.ts'
 import { FAILED, Failure, NOT_PERMITTED, USAGE } from './exit.ts'
 
 export const DEFAULT_FILE = '/etc/vtepd/vtepd.yaml'
+const WITHOUT_FILE = 'write one (docs/configuration.md), name another with -c, or use flags (`vtepd up --help`)'
 /** What several files may hold parts of. */
 const JOINED = ['networks', 'peers']
 
@@ -160,10 +161,10 @@ async function read(path: string): Promise<string> {
   }
 }
 
-function unreadable(path: string, error: unknown): Failure {
+/** What is said of a file that cannot be read; `mend`: what to do when there is none. */
+export function unreadable(path: string, error: unknown, mend = WITHOUT_FILE): Failure {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT' || code === 'ENOTDIR') {
-    const mend = 'write one (docs/configuration.md), name another with -c, or use flags (`vtepd up --help`)'
     return new Failure(USAGE, `${path}: no such file; ${mend}`)
   }
   if (code === 'EISDIR') return new Failure(USAGE, `${path}: is a directory; name a file`)

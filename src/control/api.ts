@@ -1,5 +1,7 @@
 // The shapes that cross the agent's socket, and what the agent offers behind it. docs/command-line.md describes the JSON.
 
+import type { Security } from './model.ts'
+
 export interface NetworkStatus {
   name: string
   vni: number
@@ -7,7 +9,7 @@ export interface NetworkStatus {
   interface: string
   mac: string | null
   mtu: number
-  security: 'plain'
+  security: Security
   address: string[]
   /** Number of attachments. */
   ports: number
@@ -22,14 +24,15 @@ export interface NetworkStatus {
 export interface PeerStatus {
   name: string
   endpoint: string | null
-  security: 'plain'
+  security: Security
   publicKey: string | null
   networks: string[]
   mtu: number | null
   lastHandshakeSeconds: number | null
   rxBytes: number
   txBytes: number
-  state: 'static'
+  /** static: plain, so that nothing is known of it · idle: no session · handshaking: one is asked for · up: there is one. */
+  state: 'static' | 'idle' | 'handshaking' | 'up'
 }
 
 export interface Undesired {

@@ -19,6 +19,20 @@ import type { Overlay, Running } from './apply.ts'
 import { addressText } from './cidr.ts'
 import type { Config, PeerConfig } from './model.ts'
 
+/** What WireGuard knows of a peer. */
+export interface PeerSession {
+  /** Where it was heard last, or is called; null: neither. */
+  readonly endpoint: string | null
+  /** Age of the last handshake; null: none. */
+  readonly lastHandshakeSeconds: number | null
+  readonly state: 'idle' | 'handshaking' | 'up'
+}
+
+/** By a peer's name; null: nothing yet. */
+export type SessionSource = (peer: string) => PeerSession | null
+
+const NO_SESSION: PeerSession = { endpoint: null, lastHandshakeSeconds: null, state: 'idle' }
+
 export function networkStatus(r: Running, counters: Counters): NetworkStatus {
   const { state } = r.device
   const count = (column: number): number => counters.network(r.id, column)
@@ -29,7 +43,7 @@ export function networkStatus(r: Running, counters: Counters): NetworkStatus {
     interface: r.config.interface,
     mac: state.mac,
     mtu: state.mtu,
-    security: 'plain',
+    security: r.config.security,
     address: [...r.config.addresses],
     ports: 0,
     fdbEntries: count(FDB_ENTRIES),
@@ -41,7 +55,13 @@ export function networkStatus(r: Running, counters: Counters): NetworkStatus {
   }
 }
 
-export function peerStatus(p: PeerConfig, overlay: Overlay, counters: Counters): PeerStatus {
+export function peerStatus(
+  p: PeerConfig,
+  overlay: Overlay,
+  counters: Counters,
+  sessions: SessionSource = () => null,
+): PeerStatus {
+  const session = p.publicKey === null ? null : (sessions(p.name) ?? NO_SESSION)
   const placed = [...overlay.running.values()].flatMap((r) =>
     r.placed.filter((x) => x.peer.name === p.name && x.vtep >= 0),
   )
@@ -50,15 +70,15 @@ export function peerStatus(p: PeerConfig, overlay: Overlay, counters: Counters):
   const first = placed[0]
   return {
     name: p.name,
-    endpoint: first ? endpointText(first.address, first.port) : null,
-    security: 'plain',
-    publicKey: null,
+    endpoint: session?.endpoint ?? (first ? endpointText(first.address, first.port) : null),
+    security: session ? 'secure' : 'plain',
+    publicKey: p.publicKey,
     networks: p.networks.map((n) => n.network),
     mtu: mtus.length > 0 ? Math.min(...mtus) : null,
-    lastHandshakeSeconds: null,
+    lastHandshakeSeconds: session?.lastHandshakeSeconds ?? null,
     rxBytes: sum(VTEP_RX_BYTES),
     txBytes: sum(VTEP_TX_BYTES),
-    state: 'static',
+    state: session?.state ?? 'static',
   }
 }
 
