@@ -1,13 +1,13 @@
 // The agent's doors: HTTP/1.1 over the Unix socket RUNTIME/vtepd.sock, and the optional TCP listener for metrics. A name is
-// taken only from a dead agent: the socket is made under a name of its own, with its mode, and then linked into place, so
-// nobody ever sees it half open, and of two agents that start together one wins.
+// taken only from a dead agent (socket-name.ts), with its mode set before anybody sees it.
 import { randomBytes } from 'node:crypto'
-import { chmod, link, lstat, mkdir, rename, unlink } from 'node:fs/promises'
+import { chmod, mkdir, unlink } from 'node:fs/promises'
 import { createServer, request, type Server } from 'node:http'
-import { connect, type ListenOptions, type Socket } from 'node:net'
+import type { ListenOptions, Socket } from 'node:net'
 import { join } from 'node:path'
 import type { AgentApi } from './api.ts'
 import { errorAnswer, handleRequest, type Scope, type Streams } from './requests.ts'
+import { dropName, ignoreMissing, inodeOf, takeName } from './socket-name.ts'
 
 export const SOCKET_NAME = 'vtepd.sock'
 /** sun_path holds 108 bytes, its terminator included; the name it is made under is longer by this. */
@@ -50,7 +50,7 @@ export class ControlSocket {
     try {
       await chmod(made, 0o660)
       await take(made, path)
-      return new ControlSocket(path, door, (await lstat(path, { bigint: true })).ino)
+      return new ControlSocket(path, door, await inodeOf(path))
     } catch (error) {
       await door.close()
       throw error
@@ -65,8 +65,7 @@ export class ControlSocket {
 
   /** Removes the name (unless somebody replaced it), ends every capture, and waits until the last connection is gone. */
   async close(): Promise<void> {
-    const there = await lstat(this.path, { bigint: true }).catch(ignoreMissing)
-    if (there?.ino === this.inode) await unlink(this.path).catch(ignoreMissing)
+    await dropName(this.path, this.inode)
     await this.door.close()
   }
 }
@@ -161,47 +160,13 @@ function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
 
 // Gives the socket `made` the name `path`, which only a dead agent's may bear.
 async function take(made: string, path: string): Promise<void> {
-  for (let tries = 0; tries < 5; tries++) {
-    try {
-      await link(made, path)
-      return
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw told(error, `cannot make ${path}`)
-    }
-    const there = await lstat(path).catch(ignoreMissing)
-    if (!there) continue
-    if (!there.isSocket()) throw new Error(`${path} is in the way and is no socket; remove it`)
-    if (await answers(path)) throw await occupied(path)
-    await bury(path, `${made}~`)
-  }
-  throw new Error(`${path} comes and goes: other agents are starting with this --runtime-dir`)
-}
-
-// Moved aside before it is removed: an agent that took the name since we looked keeps it.
-async function bury(path: string, aside: string): Promise<void> {
+  let ours = false
   try {
-    await rename(path, aside)
+    ours = await takeName(made, path)
   } catch (error) {
-    ignoreMissing(error)
-    return
+    throw (error as NodeJS.ErrnoException).code === undefined ? error : told(error, `cannot make ${path}`)
   }
-  if (await answers(aside)) await link(aside, path).catch(() => {})
-  await unlink(aside)
-}
-
-/** Whether somebody listens at the socket. */
-export async function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path })
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    // EAGAIN: alive, with a full backlog. EACCES: cannot be told, so it is left alone.
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      resolve(error.code === 'EAGAIN' || error.code === 'EACCES' || error.code === 'EPERM')
-    })
-  })
+  if (!ours) throw await occupied(path)
 }
 
 async function occupied(path: string): Promise<Error> {
@@ -251,8 +216,4 @@ function told(error: unknown, what: string): Error {
               ? 'the file system is read-only'
               : message
   return Object.assign(new Error(`${what}: ${mend}`), { code, errno, syscall })
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
 }
