@@ -175,7 +175,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'config',
-    about: 'Check a configuration, print its JSON Schema, or make one from that of another program',
+    about: 'Check a configuration, print its JSON Schema, import one',
     commands: [
       {
         name: 'check',

@@ -125,7 +125,10 @@ const INTERFACE: Record<string, Take> = {
 const PEER: Record<string, (reader: Reader, value: string, peer: WgPeer) => void> = {
   publickey: (r, value, peer) => {
     if (isKey(value)) peer.publicKey = value
-    else r.fault('want 32 bytes in base64')
+    else {
+      r.keyless.add(peer)
+      r.fault('want 32 bytes in base64')
+    }
   },
   presharedkey: (r, value, peer) => {
     peer.presharedKey = r.secret(value)
@@ -161,6 +164,8 @@ class Reader {
     peers: [],
     notes: [],
   }
+  /** Peers whose PublicKey is faulty, and not missing. */
+  readonly keyless = new Set<WgPeer>()
   /** A routing table that the routes were to go into. */
   table: string | null = null
   private readonly faults: string[] = []
@@ -250,6 +255,7 @@ class Reader {
       this.line = peer.line
       this.key = ''
       const first = peer.publicKey === null ? undefined : keys.get(peer.publicKey)
+      if (this.keyless.has(peer)) continue
       if (peer.publicKey === null) this.fault('[Peer] has no PublicKey')
       else if (first) this.fault(`[Peer] has the PublicKey of the one at line ${first.line}`)
       else keys.set(peer.publicKey, peer)

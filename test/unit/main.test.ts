@@ -1,9 +1,10 @@
 // The built program against a real socket with a fake agent behind it: exit codes, stdout and stderr, signals.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ApiError } from '../../src/control/api.ts'
 import { jsonSchema } from '../../src/control/config.ts'
@@ -336,6 +337,90 @@ describe('on a terminal', () => {
   })
 })
 
+// RFC 7748 §6.1, Alice
+const PRIVATE = Buffer.from('77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a', 'hex').toString(
+  'base64',
+)
+const PUBLIC = Buffer.from('8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a', 'hex').toString('base64')
+
+/** RFC 7748 §6.1, Bob's public key. */
+const OTHER = Buffer.from('de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f', 'hex').toString('base64')
+
+describe('keys', () => {
+  async function pubkey(input: string, ...words: string[]): Promise<Awaited<ReturnType<typeof ended>>> {
+    const child = start(['pubkey', ...words])
+    child.stdin.end(input)
+    return ended(child)
+  }
+
+  test.each(['genkey', 'genpsk'])('%s prints a key on a line, another one each time', async (command) => {
+    const [one, other] = await Promise.all([vtepd([command]), vtepd([command])])
+    expect(one).toMatchObject({ code: 0, stderr: '' })
+    expect(one.stdout).toMatch(/^[A-Za-z0-9+/]{43}=\n$/)
+    expect(other.stdout).not.toBe(one.stdout)
+    const bytes = Buffer.from(one.stdout, 'base64')
+    if (command === 'genkey') expect([bytes[0]! & 7, bytes[31]! & 0xc0]).toEqual([0, 0x40])
+  })
+
+  test.each(['', '\n', ' \r\n\n\0'])(
+    'pubkey prints the public half of what comes in with %j behind it',
+    async (tail) => {
+      expect(await pubkey(PRIVATE + tail)).toEqual({ code: 0, signal: null, stdout: `${PUBLIC}\n`, stderr: '' })
+    },
+  )
+
+  test.each([
+    ['', 'Key is not the correct length or format'],
+    [PRIVATE.slice(1), 'Key is not the correct length or format'],
+    [` ${PRIVATE}`, 'Key is not the correct length or format'],
+    [PRIVATE.replace('=', 'A'), 'Key is not the correct length or format'],
+    [`${PRIVATE}x`, 'Trailing characters found after key'],
+    [`${PRIVATE}\n${PRIVATE}`, 'Trailing characters found after key'],
+  ])('pubkey of no key is exit 1: %j', async (input, said) => {
+    expect(await pubkey(input)).toMatchObject({ code: 1, stdout: '', stderr: `vtepd: ${said}\n` })
+  })
+
+  test.each([
+    [0o644, 'world'],
+    [0o640, 'group'],
+    [0o600, null],
+  ])('a file of mode %o that others may read is warned about', async (mode, who) => {
+    const path = join(temporaryDir(), 'key')
+    writeFileSync(path, '')
+    chmodSync(path, mode)
+    const fd = openSync(path, 'w')
+    const child = spawn(process.execPath, [built('main.js'), 'genkey'], {
+      env: plainEnv(),
+      stdio: ['ignore', fd, 'pipe'],
+    })
+    closeSync(fd)
+    const [stderr] = await Promise.all([text(child.stderr!), once(child, 'close')])
+    const warning = `Warning: writing to ${who} accessible file.\nConsider setting the umask to 077 and trying again.\n`
+    expect(stderr).toBe(who ? warning : '')
+    expect(readFileSync(path, 'latin1')).toHaveLength(45)
+  })
+
+  test('have JSON', async () => {
+    const [key, psk, half] = await Promise.all([
+      vtepd(['genkey', '-j']),
+      vtepd(['genpsk', '-j']),
+      pubkey(PRIVATE, '--json'),
+    ])
+    expect(Object.keys(JSON.parse(key.stdout))).toEqual(['schema', 'privateKey'])
+    expect(Object.keys(JSON.parse(psk.stdout))).toEqual(['schema', 'presharedKey'])
+    expect(JSON.parse(half.stdout)).toEqual({ schema: 1, publicKey: PUBLIC })
+  })
+
+  test('that do not fit on the disk are exit 1', async () => {
+    const full = openSync('/dev/full', 'w')
+    const words = [built('main.js'), 'genkey']
+    const child = spawn(process.execPath, words, { env: plainEnv(), stdio: ['ignore', full, 'pipe'] })
+    closeSync(full)
+    const [stderr, [code]] = await Promise.all([text(child.stderr!), once(child, 'close')])
+    expect([code, stderr]).toEqual([1, expect.stringContaining('cannot write to stdout: ENOSPC')])
+  })
+})
+
 describe('config', () => {
   const GOOD =
     'node: host-a\nnetworks: { blue: { vni: 42, security: plain } }\npeers: { host-b: { endpoint: 198.18.0.2 } }\n'
@@ -358,6 +443,122 @@ describe('config', () => {
   test('check takes -c as well, and has JSON', async () => {
     const { stdout } = await vtepd(['config', 'check', '-c', file(GOOD), '--json'])
     expect(JSON.parse(stdout)).toEqual({ schema: 1, node: 'host-a', networks: ['blue'], peers: ['host-b'] })
+  })
+
+  test('check reads key files, and finds them from the directory of the file', async () => {
+    const path = file(`privateKeyFile: key\nnetworks: { blue: { vni: 42 } }\npeers: { b: { publicKey: ${OTHER} } }\n`)
+    const key = join(dirname(path), 'key')
+    expect(await vtepd(['config', 'check', path])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`privateKeyFile: there is no file ${key}; make a key: (umask 077 &&`),
+    })
+    writeFileSync(key, `${PRIVATE}\n`, { mode: 0o600 })
+    expect(await vtepd(['config', 'check', path])).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  describe('import wg-quick', () => {
+    const CONF = `[Interface]
+PrivateKey = ${PRIVATE}
+Address = 10.10.0.2/24
+DNS = 10.10.0.1
+[Peer]
+PublicKey = ${OTHER}
+PresharedKey = ${PRIVATE}
+Endpoint = 198.18.0.2:51820
+AllowedIPs = 10.10.0.0/24
+`
+    function conf(content: string, name = 'wg0.conf'): { dir: string; path: string; key: string } {
+      const dir = temporaryDir()
+      writeFileSync(join(dir, name), content)
+      return { dir, path: join(dir, name), key: join(dir, 'wg0.key') }
+    }
+
+    test('prints a configuration that check takes, and puts the keys into files', async () => {
+      const { dir, path, key } = conf(CONF)
+      const { code, stdout, stderr } = await vtepd(['config', 'import', 'wg-quick', path, '--key-out', key])
+      expect(code).toBe(0)
+      expect(stderr).toBe(
+        `vtepd: ${path}: not carried over: DNS (line 4): the agent leaves name resolution alone: ` +
+          '`resolvectl dns wg0 10.10.0.1` once it is up\n' +
+          `vtepd: wrote ${key}\nvtepd: wrote ${join(dir, 'wg0-peer-1.psk')}\n`,
+      )
+      for (const name of ['wg0.key', 'wg0-peer-1.psk']) {
+        expect(readFileSync(join(dir, name), 'latin1')).toBe(`${PRIVATE}\n`)
+        expect(statSync(join(dir, name)).mode & 0o777).toBe(0o600)
+      }
+      expect(stdout + stderr).not.toContain(PRIVATE)
+      writeFileSync(join(dir, 'vtepd.yaml'), `node: host-a\n${stdout}`)
+      expect(await vtepd(['config', 'check', join(dir, 'vtepd.yaml')])).toMatchObject({
+        code: 0,
+        stdout: 'good: node host-a, 1 network, 1 peer\n',
+      })
+    })
+
+    test('has JSON', async () => {
+      const { path, key } = conf(CONF)
+      const { stdout } = await vtepd(['config', 'import', 'wg-quick', path, '--key-out', key, '--vni', '7', '-j'])
+      expect(JSON.parse(stdout)).toMatchObject({
+        schema: 1,
+        config: { privateKeyFile: key, networks: { wg0: { vni: 7, device: 'tun' } } },
+        notCarriedOver: [{ line: 4, key: 'DNS' }],
+      })
+    })
+
+    test('refuses to print keys, and to write over a file', async () => {
+      const { dir, path, key } = conf(CONF)
+      expect(await vtepd(['config', 'import', 'wg-quick', path])).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: `vtepd: ${path} holds 2 keys, which are not printed: name a file for the private one with --key-out FILE; preshared ones go beside it\n`,
+      })
+      writeFileSync(join(dir, 'wg0-peer-1.psk'), 'mine')
+      expect(await vtepd(['config', 'import', 'wg-quick', path, '--key-out', key])).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: `vtepd: ${join(dir, 'wg0-peer-1.psk')} is there already; remove it, or name another with --key-out\n`,
+      })
+      // Nothing is left of what was begun.
+      expect(readdirSync(dir).sort()).toEqual(['wg0-peer-1.psk', 'wg0.conf'])
+      expect(readFileSync(join(dir, 'wg0-peer-1.psk'), 'latin1')).toBe('mine')
+    })
+
+    test('writes nothing for what the agent would not take', async () => {
+      const { dir, path, key } = conf(CONF.replace(OTHER, PUBLIC))
+      const { code, stderr, stdout } = await vtepd(['config', 'import', 'wg-quick', path, '--key-out', key])
+      expect([code, stdout]).toEqual([2, ''])
+      expect(stderr).toMatch(/peers\.peer-1\.publicKey: it is this host's own public key/)
+      expect(readdirSync(dir)).toEqual(['wg0.conf'])
+    })
+
+    test.each([
+      ['/nowhere/wg0.conf', [], 2, 'no such file; name the .conf of wg-quick'],
+      [null, ['--vni', '16777216'], 2, '--vni: want 0..16777215, got "16777216"'],
+      [null, ['--key-out', '/nowhere/key'], 1, '/nowhere/key: no such directory; make it: mkdir -p -m 0755 /nowhere'],
+    ])('fails in words: %s %j', async (name, words, code, said) => {
+      const path = name ?? conf(CONF).path
+      const result = await vtepd(['config', 'import', 'wg-quick', path, ...words])
+      expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(said) })
+    })
+
+    test('lists every fault of the file by its line', async () => {
+      const { path } = conf('[Interface]\nMTU = x\nKey = 1\n')
+      expect(await vtepd(['config', 'import', 'wg-quick', path])).toMatchObject({
+        code: 2,
+        stderr: `vtepd: ${path}: 2 faults:\n  line 2: MTU: want 0..65535, got "x"; mend it there\n  line 3: Key: no key of [Interface]; mend it there\n`,
+      })
+    })
+
+    test('takes a file without a key when it is told where one is', async () => {
+      const bare = CONF.replace(/^P.*Key = .*\n/m, '').replace(/^PresharedKey.*\n/m, '')
+      const { dir, path, key } = conf(bare)
+      expect(await vtepd(['config', 'import', 'wg-quick', path])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('has no PrivateKey'),
+      })
+      const { code, stdout } = await vtepd(['config', 'import', 'wg-quick', path, '--key-out', key])
+      expect([code, stdout]).toEqual([0, expect.stringContaining(`privateKeyFile: ${key}\n`)])
+      expect(readdirSync(dir)).toEqual(['wg0.conf'])
+    })
   })
 
   test('schema is the JSON Schema', async () => {
@@ -384,10 +585,26 @@ describe('up', () => {
     expect(other).toMatch(/^vtepd: flags: /)
   })
 
-  test('lists every fault of its flags', async () => {
-    const { code, stderr } = await vtepd(['up', '--vni', 'x', '--key', 'k'])
+  test('without a key wants to hear that clear text is meant, and says both ways', async () => {
+    const { code, stderr } = await vtepd(QUICK.filter((word) => word !== '--plain'))
     expect(code).toBe(2)
-    expect(stderr).toMatch(/--key: not in this version/)
+    expect(stderr).toMatch(/^vtepd: flags: one fault: --key: missing, .*give --key FILE, .*, or add --plain if clear/)
+  })
+
+  test('refuses a key that others may read, and says what to type', async () => {
+    const key = file('AAAA')
+    chmodSync(key, 0o644)
+    const { code, stderr } = await vtepd(['up', '--vni', '42', '--key', key, '--peer', `${PUBLIC}@198.18.0.2`])
+    expect(code).toBe(2)
+    expect(stderr).toBe(
+      `vtepd: flags: one fault: --key: others than its owner may use ${key} (mode 0644); type: chmod 600 ${key}\n`,
+    )
+  })
+
+  test('lists every fault of its flags', async () => {
+    const { code, stderr } = await vtepd(['up', '--vni', 'x', '--key', '/nowhere/k'])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/--key: there is no file \/nowhere\/k/)
     expect(stderr).toMatch(/--vni: /)
     expect(stderr).toMatch(/--peer: missing/)
   })

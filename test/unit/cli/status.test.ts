@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { paintFor } from '../../../src/cli/output.ts'
 import { page, rates } from '../../../src/cli/status.ts'
 import * as drop from '../../../src/drop.ts'
+import { KEY_B, KEY_C } from '../../support/config.ts'
 import { NETWORK, STATUS } from '../../support/fake-agent.ts'
 
 const plain = paintFor({}, {})
@@ -22,6 +23,25 @@ split-horizon       12  ${drop.sentence(drop.SPLIT_HORIZON)}
 too-big              5  ${drop.sentence(drop.TOO_BIG)}
 
 Offloads: tso on, uso off: the kernel lacks it, udpGso on, udpGro on
+`)
+  })
+
+  test('has handshakes and keys when a peer is secure', () => {
+    const [plainPeer] = STATUS.peers
+    const secure = { ...plainPeer!, name: 'host-c', endpoint: '[fd00::3]:51820', security: 'secure' as const }
+    const peers = [
+      plainPeer!,
+      { ...secure, publicKey: KEY_B, state: 'up' as const, lastHandshakeSeconds: 65 },
+      { ...secure, name: 'phone', endpoint: null, publicKey: KEY_C, state: 'idle' as const, networks: ['red'] },
+    ]
+    const networks = [{ ...NETWORK, security: 'secure' as const }]
+    const text = page({ ...STATUS, networks, peers }, plain)
+    expect(text).toContain('blue      42  tap secure  vt42')
+    expect(text).toContain(`
+PEER    ENDPOINT         STATE   HANDSHAKE  PATH MTU        RX     TX  NETWORKS  PUBLIC KEY
+host-b  198.18.0.2:4789  static          -      1500  1.43 MiB  700 B  blue red  -
+host-c  [fd00::3]:51820  up      1m 5s ago      1500  1.43 MiB  700 B  blue red  ${KEY_B}
+phone   -                idle            -      1500  1.43 MiB  700 B  red       ${KEY_C}
 `)
   })
 
