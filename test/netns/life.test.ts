@@ -205,7 +205,7 @@ describeRoot('a running agent', () => {
       ['foreign', file(1, [2], { port: 4790, interface: 'eth0' }), elsewhere, 1, 'eth0'],
       ['myself', file(1, [1]), elsewhere, 2, 'this host itself'],
       ['address', file(9, [2], { port: 4790 }), elsewhere, 1, '198.18.0.9'],
-      ['secure', file(1, [2], { security: 'secure' }), elsewhere, 2, 'not in this version'],
+      ['keyless', file(1, [2], { security: 'secure' }), elsewhere, 2, 'privateKeyFile: missing'],
       ['faults', file(1, [2], { vni: 'x', mtu: 1 }), elsewhere, 2, 'networks.blue.vni'],
     ]
     for (const [name, config, dir, code, word] of cases) {
