@@ -46,7 +46,8 @@ bool Sender::resume(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &e
 // Puts slots into messages until the batch ends or the round's workspace is full.
 void Sender::gather(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints) {
   Workspace &w = *w_;
-  w.piece_count = w.message_count = w.lane_count = w.iovec_count = w.header_bytes = w.lane = 0;
+  w.built_count = w.piece_count = w.message_count = w.lane_count = w.iovec_count = w.header_bytes = w.lane =
+      0;
   for (; cursor_ < count_; cursor_++, segment_ = 0) {
     uint32_t i = cursor_;
     if (segment_ == 0) b.c.err[i] = 0;
@@ -102,7 +103,7 @@ int Sender::measure(const Batch &b, Slot *s) const {
   if (!aead_->usable(s->key, key_changes_)) return -ENOKEY;
   // Also false for what is no number.
   double counter = b.c.ctr[i];
-  if (!(counter >= 0 && counter + s->segments <= kMaxCounter)) return -EINVAL;
+  if (!(counter >= 0 && counter <= kMaxCounter - s->segments)) return -EINVAL;
   s->size = sealed(s->size, s->pad);
   s->last_size = sealed(s->last_size, s->pad);
   return s->size <= kMaxMessage ? 0 : -EMSGSIZE;

@@ -1,9 +1,9 @@
 // Sends a batch: trains are cut into equal datagrams by iovecs (the payload is not copied), equal-size
 // datagrams to one far end share a UDP_SEGMENT message, and every socket of the pool gets its messages by
-// sendmmsg. A slot with a key is copied once, segment by segment, and sealed where the copy lies; the slab
-// keeps the plain bytes, so that copies for others can share them and a message that has to wait is sealed
-// again, to the same bytes. Invariants: datagrams that share a source port leave in slot order; a counter is
-// never used with a key that came after `send`. Temperature: hot; allocates at construction only.
+// sendmmsg. A slot with a key is copied once, datagram by datagram, and sealed where the copy lies; the slab
+// keeps the plain bytes, which copies for others share, and what has to be sealed a second time comes out the
+// same. Invariants: datagrams that share a source port leave in slot order; a counter never meets a key that
+// came after `send`. Temperature: hot; allocates at construction only.
 #pragma once
 #include "aead.h"
 #include "udp.h"
@@ -46,11 +46,13 @@ class Sender {
   void begin_singly(Pool &pool, uint32_t message, int error);
   bool send_singly(Batch &b, Pool &pool, uint32_t port, std::vector<Endpoint> &endpoints, UdpStats &stats);
   void refuse_gso(Pool &pool);
-  void build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at);
+  bool is_built(int32_t message);
+  void build_call(Batch &b, int32_t message);
+  void build(const Batch &b, const Message &m, msghdr &h);
   void lay(const Batch &b, const Piece &piece, uint16_t pad);
   void seal_jobs(Batch &b);
   void seal(const Batch &b, SealJob &job, uint32_t thread);
-  void address(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at);
+  void address(Batch &b, std::vector<Endpoint> &endpoints, uint32_t at);
   bool has_key(const Message &m) const;
   void fail(Batch &b, uint32_t message, int error);
   void fail_slot(Batch &b, uint32_t slot, int error);

@@ -76,28 +76,44 @@ bool Sender::flush(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &en
 // One sendmmsg from the lane's head on; what was sent leaves the lane. 0, or errno when nothing was sent.
 int Sender::send_some(Batch &b, Lane &lane, int fd, std::vector<Endpoint> &endpoints, UdpStats &stats) {
   Workspace &w = *w_;
-  uint32_t n = 0;
-  uint32_t bytes = 0;
-  w.built_iovecs = w.built_headers = 0;
-  w.built_staging = 0;
-  w.built_jobs = 0;
-  int32_t m = lane.first;
-  for (; m != kNone && n < kCallMessages && (n == 0 || bytes + w.messages[m].bytes <= kCallBytes); n++) {
-    if (!has_key(w.messages[m])) break;
-    build(b, endpoints, static_cast<uint32_t>(m), n);
-    bytes += w.messages[m].bytes;
-    m = w.messages[m].next;
-  }
-  seal_jobs(b);
+  if (!is_built(lane.first)) build_call(b, lane.first);
+  for (uint32_t k = w.built_at; k < w.built_count; k++) address(b, endpoints, k);
   int sent;
   do {
-    sent = sendmmsg(fd, w.calls, n, MSG_DONTWAIT);
+    sent = sendmmsg(fd, w.calls + w.built_at, w.built_count - w.built_at, MSG_DONTWAIT);
     stats.sends++;
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) return errno;
   stats.messages += static_cast<uint32_t>(sent);
+  w.built_at += static_cast<uint32_t>(sent);
   for (int k = 0; k < sent; k++) lane.first = w.messages[lane.first].next;
   return 0;
+}
+
+// Whether what the last call could not send begins with this message and still stands: then nothing is cut
+// and sealed a second time because a socket was full. Without a key that changed no other byte may have.
+bool Sender::is_built(int32_t message) {
+  Workspace &w = *w_;
+  while (w.built_at < w.built_count && w.built[w.built_at] != message) w.built_at++;
+  return w.built_at < w.built_count && w.built_changes == aead_->changes();
+}
+
+// Builds as many messages from this one on as one sendmmsg is to take.
+void Sender::build_call(Batch &b, int32_t message) {
+  Workspace &w = *w_;
+  uint32_t n = 0;
+  uint32_t bytes = 0;
+  w.built_iovecs = w.built_headers = w.built_jobs = w.built_at = 0;
+  w.built_staging = 0;
+  w.built_changes = aead_->changes();
+  for (int32_t m = message; m != kNone && n < kCallMessages; m = w.messages[m].next, n++) {
+    if (n > 0 && (bytes + w.messages[m].bytes > kCallBytes || !has_key(w.messages[m]))) break;
+    w.built[n] = m;
+    build(b, w.messages[m], w.calls[n].msg_hdr);
+    bytes += w.messages[m].bytes;
+  }
+  w.built_count = n;
+  seal_jobs(b);
 }
 
 // A message with UDP_SEGMENT was refused: its segments are to go out one by one. EIO: the device below does
@@ -148,6 +164,7 @@ bool Sender::send_singly(Batch &b, Pool &pool, uint32_t port, std::vector<Endpoi
       continue;
     }
     Lane lane = {0, port, static_cast<int32_t>(kRoundMessages), kNone};
+    w.built_count = 0;  // the same message, but another segment
     int error = send_some(b, lane, fd, endpoints, stats);
     if (error == EAGAIN) {
       blocked_fd_ = fd;
@@ -173,10 +190,9 @@ bool Sender::send_singly(Batch &b, Pool &pool, uint32_t port, std::vector<Endpoi
 // key away, or put another in its place, while a socket was full.
 bool Sender::has_key(const Message &m) const { return m.key < 0 || aead_->usable(m.key, key_changes_); }
 
-// Fills calls[at] with a message: iovecs, headers of train segments, control messages.
-void Sender::build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at) {
+// A message's iovecs and the headers of train segments.
+void Sender::build(const Batch &b, const Message &m, msghdr &h) {
   Workspace &w = *w_;
-  Message &m = w.messages[message];
   uint32_t first = w.built_iovecs;
   for (int32_t p = m.head; p != kNone; p = w.pieces[p].next) {
     const Piece &piece = w.pieces[p];
@@ -202,10 +218,9 @@ void Sender::build(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message,
                                     segment_payload(s, len, k)};
     }
   }
-  w.calls[at].msg_hdr = {};
-  w.calls[at].msg_hdr.msg_iov = w.iovecs + first;
-  w.calls[at].msg_hdr.msg_iovlen = w.built_iovecs - first;
-  address(b, endpoints, message, at);
+  h = {};
+  h.msg_iov = w.iovecs + first;
+  h.msg_iovlen = w.built_iovecs - first;
 }
 
 // Finds a place in staging for each datagram of a sealed piece: one iovec each. seal_jobs fills them.
@@ -274,9 +289,9 @@ void Sender::seal(const Batch &b, SealJob &job, uint32_t thread) {
 
 // Where to and how. Looked up now, not when gathered: control may have changed the endpoint while a socket
 // was full.
-void Sender::address(Batch &b, std::vector<Endpoint> &endpoints, uint32_t message, uint32_t at) {
+void Sender::address(Batch &b, std::vector<Endpoint> &endpoints, uint32_t at) {
   Workspace &w = *w_;
-  const Message &m = w.messages[message];
+  const Message &m = w.messages[w.built[at]];
   const Endpoint *to = m.peer >= 0 ? &endpoints[static_cast<uint32_t>(m.peer)] : nullptr;
   uint8_t *addr =
       to ? endpoints[static_cast<uint32_t>(m.peer)].addr : b.c.addr + static_cast<size_t>(m.slot) * kAddrLen;

@@ -82,8 +82,13 @@ struct Sender::Workspace {
   uint32_t lane_count = 0;
   uint32_t iovec_count = 0;
   uint32_t header_bytes = 0;
-  uint32_t lane = 0;          // being flushed
-  uint32_t built_iovecs = 0;  // of the current call
+  uint32_t lane = 0;  // being flushed
+  // The current call: its messages, and how many of them have left.
+  int32_t built[kCallMessages];
+  uint32_t built_count = 0;
+  uint32_t built_at = 0;
+  uint64_t built_changes = 0;  // the key table's
+  uint32_t built_iovecs = 0;
   uint32_t built_headers = 0;
   size_t built_staging = 0;
   uint32_t built_jobs = 0;

@@ -99,4 +99,34 @@ std::vector<Received> Wire::receive(uint32_t far_end) {
   }
 }
 
+uint32_t put_train(Wire &w, const Spec &super, uint16_t segment, int32_t peer, uint16_t port,
+                   std::vector<Bytes> *want) {
+  Spec s = super;
+  s.sum = Sum::kUnfinished;
+  Bytes packet = pattern(8, 77);
+  Bytes frame = build(s);
+  packet.insert(packet.end(), frame.begin(), frame.end());
+  uint32_t i = w.put(packet, peer, port);
+  Columns &c = w.tray.batch.c;
+  c.segment[i] = segment;
+  c.l3[i] = static_cast<uint16_t>(l3_offset(s) + 8);
+  c.header[i] = static_cast<uint16_t>(header_length(s) + 8);
+  c.sum[i] = static_cast<uint32_t>(l4_offset(s) + 8) << 16 | (s.tcp ? 16 : 6);
+  c.kind[i] = !s.tcp ? kUdp : s.version == 4 ? kTcp4 : kTcp6;
+  for (const Bytes &one : slow_split(s, segment)) {
+    Bytes d = pattern(8, 77);
+    d.insert(d.end(), one.begin(), one.end());
+    if (want) want->push_back(d);
+  }
+  return i;
+}
+
+Spec super(size_t payload, bool tcp) {
+  Spec s;
+  s.tcp = tcp;
+  s.payload = pattern(payload, static_cast<uint32_t>(payload));
+  s.flags = 0x18;
+  return s;
+}
+
 }  // namespace test

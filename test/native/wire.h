@@ -47,4 +47,11 @@ class Wire {
   Tray landing_{64, 64 * vtepd::kDatagramRoom};
 };
 
+/// Puts a train with VXLAN's 8 bytes in front into a slot, and what must arrive into `want`.
+uint32_t put_train(Wire &w, const Spec &super, uint16_t segment, int32_t peer, uint16_t port,
+                   std::vector<Bytes> *want);
+
+/// A super-packet with that much payload.
+Spec super(size_t payload, bool tcp = true);
+
 }  // namespace test
