@@ -47,8 +47,6 @@ export class Peer {
   /** When the last handshake was complete; -Infinity: never. */
   completedAt = -NEVER
   attempts = 0
-  /** A packet waits outside for a session. */
-  staged = false
   /** More data came while `keepalive` ran. */
   needAnother = false
   /** WG §6.2: one renewal for receiving, per session. */

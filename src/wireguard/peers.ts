@@ -72,7 +72,8 @@ export class Peers {
     if (peer === undefined) return undefined
     const session = peer.current
     if (session?.maySend(packets, now)) return session
-    peer.staged = true
+    // What is overdue goes first: it might forget what is about to be staged, and the handshake for it.
+    if (peer.deadline() <= now) this.fire(peer, now)
     this.request(peer, false, now)
     return undefined
   }
@@ -194,7 +195,7 @@ export class Peers {
     peer.sessionsChanged()
     this.note(peer)
     // WG §5.4.6: the responder may send once it has heard from us, so it hears from us at once.
-    if (made.initiator && !this.flush(peer)) this.effects.keepalive(id)
+    if (made.initiator && !this.effects.ready(id)) this.effects.keepalive(id)
   }
 
   private install(peer: Peer, made: NewSession, now: number): Session | undefined {
@@ -243,18 +244,15 @@ export class Peers {
     peer.next = undefined
     peer.sessionsChanged()
     peer.complete(now)
-    this.flush(peer)
-  }
-
-  private flush(peer: Peer): boolean {
-    peer.staged = false
-    return this.effects.ready(peer.id)
+    this.effects.ready(peer.id)
   }
 
   // --- timers ---
 
   private fire(peer: Peer, now: number): void {
     if (peer.expiry <= now) this.retireOld(peer, now)
+    // Before whatever asks for a handshake, which it would forget.
+    if (peer.zero <= now) this.forgetKeys(peer)
     if (peer.retransmit <= now) this.retransmit(peer, now)
     if (peer.keepalive <= now) {
       peer.keepalive = NEVER
@@ -269,7 +267,6 @@ export class Peers {
       this.effects.forgetSource(peer.id)
       this.request(peer, false, now)
     }
-    if (peer.zero <= now) this.forgetKeys(peer)
     if (peer.persistent <= now) {
       peer.persistent = now + peer.interval
       this.keepalive(peer, now)
@@ -286,7 +283,7 @@ export class Peers {
     }
     // WG §6.4: nobody answers; the next packet begins anew.
     peer.keepalive = NEVER
-    this.dropStaged(peer)
+    this.effects.dropStaged(peer.id)
     if (peer.zero === NEVER) peer.derived(now)
   }
 
@@ -310,11 +307,6 @@ export class Peers {
     peer.zero = NEVER
     this.retireAll(peer)
     this.effects.clearHandshake(peer.id)
-    this.dropStaged(peer)
-  }
-
-  private dropStaged(peer: Peer): void {
-    peer.staged = false
     this.effects.dropStaged(peer.id)
   }
 
