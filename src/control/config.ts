@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { Cuts, type Draft, draftOf } from './draft.ts'
 import { Faults, type Path, pathText } from './fault.ts'
 import { addIssues } from './issue.ts'
-import { type Keys, readKeys } from './key-check.ts'
+import { type Keys, readKeys, zeroKeys } from './key-check.ts'
 import { type ReadKey, readKeyFile } from './key-file.ts'
 import { findLater } from './later.ts'
 import type { Config, NetworkConfig } from './model.ts'
@@ -99,7 +99,9 @@ function configOf(given: unknown, faults: Faults, options: Omit<ConfigOptions, '
   checkPeers(draft, faults)
   checkSecurity(draft, faults)
   const keys = readKeys(draft, options.directory ?? '.', options.readKey ?? readKeyFile, faults)
-  return faults.count > 0 ? null : finished(draft, keys, options.hostname)
+  if (faults.count === 0) return finished(draft, keys, options.hostname)
+  zeroKeys(keys)
+  return null
 }
 
 // A section whose lines are all commented out is empty, not faulty.

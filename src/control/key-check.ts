@@ -36,6 +36,12 @@ export function readKeys(draft: Draft, directory: string, read: ReadKey, faults:
   return { privateKey, publicKey, preshared }
 }
 
+/** When they come to nothing, since something else is faulty. */
+export function zeroKeys({ privateKey, preshared }: Keys): void {
+  privateKey?.zero()
+  for (const secret of preshared.values()) secret.zero()
+}
+
 function publicHalf(privateKey: Secret): string {
   const bytes = privateKey.copy()
   try {

@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { ConfigError, fromQuickFlags, type QuickFlags } from '../../src/control/config.ts'
 import type { Config, NetworkConfig, PeerConfig } from '../../src/control/model.ts'
-import { KEY_B, parse, readKey } from '../support/config.ts'
+import { Secret } from '../../src/control/secret.ts'
+import { KEY_B, keyBytes, OWN_KEY, parse, publicKey, readKey } from '../support/config.ts'
 import { seed } from '../support/seed.ts'
 
 const EXAMPLES = new URL('../../config/examples/', import.meta.url)
@@ -111,6 +112,7 @@ const mac = fc.integer({ min: 1, max: 0xffffff }).map(
 )
 
 const network = fc.record({
+  isSecure: fc.boolean(),
   device: fc.constantFrom('tap', 'tun'),
   port: fc.integer({ min: 1, max: 65535 }),
   six: fc.boolean(),
@@ -142,7 +144,59 @@ const peer = fc.record({
   port: fc.option(fc.integer({ min: 1, max: 65535 })),
   mac: fc.option(mac),
   places: fc.integer(),
+  isKeyed: fc.boolean(),
+  isCalling: fc.boolean(),
+  isStock: fc.boolean(),
+  hasPsk: fc.boolean(),
+  keepaliveSec: fc.integer({ min: 0, max: 65535 }),
 })
+
+type DrawnNetwork = typeof network extends fc.Arbitrary<infer T> ? T : never
+type DrawnPeer = typeof peer extends fc.Arbitrary<infer T> ? T : never
+
+const KEYS = Array.from({ length: 6 }, (_, i) => publicKey(10 + i))
+const PSK = new Secret(keyBytes(101))
+const WIREGUARD_PORT = 51821
+
+function networkOf({ six, isSecure, ...rest }: DrawnNetwork, i: number): NetworkConfig {
+  const plainOnly = { port: 8472, accept: 'peers', sourcePort: 'hash', sourceCheck: true }
+  return {
+    ...rest,
+    ...(isSecure ? plainOnly : { port: rest.port === WIREGUARD_PORT ? 4789 : rest.port }),
+    name: `net.${i}`,
+    vni: i * 5_000_000,
+    interface: `if-${i}`,
+    addresses: six ? [`10.${i}.0.1/16`, `fd00:${i + 1}::1/64`] : [],
+    mac: rest.mac?.replace('02:00', '06:00') ?? null,
+    security: isSecure ? 'secure' : 'plain',
+    // A socket has one checksum setting.
+    udpChecksum: 'on',
+    fdb: [],
+  } as unknown as NetworkConfig
+}
+
+// Without a key in plain networks only; with one in all kinds, but one secure tun network at most.
+function peerOf(one: DrawnPeer, i: number, networks: readonly NetworkConfig[]): PeerConfig {
+  const { isKeyed } = one
+  const isTunnel = ({ security, device }: NetworkConfig): boolean => security === 'secure' && device === 'tun'
+  const asked = networks.filter((own, bit) => (one.places >> bit) & 1 && (isKeyed || own.security === 'plain'))
+  const places = asked.filter((own) => !isTunnel(own) || own === asked.find(isTunnel))
+  const canCall = isKeyed && places.every(({ security }) => security === 'secure')
+  return {
+    name: `peer_${i}`,
+    endpoint: canCall && one.isCalling ? null : { host: one.host, port: one.port },
+    publicKey: isKeyed ? KEYS[i]! : null,
+    presharedKey: isKeyed && one.hasPsk ? PSK : null,
+    keepaliveSec: isKeyed ? one.keepaliveSec : 0,
+    type: isKeyed && one.isStock && places.every(isTunnel) ? 'wireguard' : 'vtepd',
+    networks: places.map(({ name, device, security }) => ({
+      network: name,
+      // Of a number for each network, so that no two are routed alike.
+      allowedIps: device === 'tun' ? [`10.${100 + i}.${name.slice(4)}.0/24`] : [],
+      mac: device === 'tun' && security === 'plain' ? one.mac : null,
+    })),
+  }
+}
 
 const config: fc.Arbitrary<Config> = fc
   .record({
@@ -155,40 +209,19 @@ const config: fc.Arbitrary<Config> = fc
     ),
   })
   .map((drawn) => {
-    const networks = drawn.networks.map(({ six, ...rest }, i) => ({
-      ...rest,
-      name: `net.${i}`,
-      vni: i * 5_000_000,
-      interface: `if-${i}`,
-      addresses: six ? [`10.${i}.0.1/16`, `fd00:${i + 1}::1/64`] : [],
-      security: 'plain',
-      // A socket has one checksum setting.
-      udpChecksum: 'on',
-      fdb: [],
-    })) as unknown as NetworkConfig[]
-    const peers: PeerConfig[] = drawn.peers.map((one, i) => ({
-      name: `peer_${i}`,
-      endpoint: { host: one.host, port: one.port },
-      publicKey: null,
-      presharedKey: null,
-      keepaliveSec: 0,
-      type: 'vtepd',
-      networks: networks
-        .filter((_, bit) => (one.places >> bit) & 1)
-        .map(({ name, device }) => ({
-          network: name,
-          // Of a number for each network, so that no two are routed alike.
-          allowedIps: device === 'tun' ? [`10.${100 + i}.${name.slice(4)}.0/24`] : [],
-          mac: device === 'tun' ? one.mac : null,
-        })),
-    }))
+    const networks = drawn.networks.map(networkOf)
     return {
       node: drawn.node,
-      privateKey: null,
-      publicKey: null,
-      underlay: { addresses: ['198.18.0.1', 'fd18::1'], interface: null, vxlanPort: 8472, wireguardPort: 51821 },
-      networks: networks.map((one) => ({ ...one, mac: one.mac?.replace('02:00', '06:00') ?? null })),
-      peers,
+      privateKey: new Secret(keyBytes(1)),
+      publicKey: OWN_KEY,
+      underlay: {
+        addresses: ['198.18.0.1', 'fd18::1'],
+        interface: null,
+        vxlanPort: 8472,
+        wireguardPort: WIREGUARD_PORT,
+      },
+      networks,
+      peers: drawn.peers.map((one, i) => peerOf(one, i, networks)),
       metrics: drawn.metrics,
       offloads: { ...drawn.offloads, udpGso: 'auto', udpGro: 'auto' } as Config['offloads'],
     }
@@ -202,34 +235,36 @@ function written({ node, offloads, underlay, networks, peers, metrics }: Config)
     if (port === null) return hostname
     return hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`
   }
+  const networkKeys = ({ name, addresses, ageingSec, ...keys }: NetworkConfig): [string, object] => {
+    const { port, accept, udpChecksum, sourcePort, ...both } = keys
+    const known = keys.security === 'plain' ? keys : both
+    return [name, without({ ...known, address: addresses.length > 0 ? addresses : null, ageing: `${ageingSec}s` })]
+  }
+  const peerKeys = ({ name, endpoint, presharedKey, keepaliveSec, networks: places, ...keys }: PeerConfig) => {
+    const inside = places.map(({ network: place, allowedIps, mac: own }) => [
+      place,
+      without({ allowedIps: allowedIps.length > 0 ? allowedIps : null, mac: own }),
+    ])
+    const values = {
+      ...keys,
+      endpoint: endpoint && address(endpoint.host, endpoint.port),
+      presharedKeyFile: presharedKey && 'psk',
+      keepalive: keepaliveSec > 0 ? `${keepaliveSec}s` : null,
+      networks: Object.fromEntries(inside),
+    }
+    return [name, without(values)]
+  }
   return {
     node,
     offloads,
+    privateKeyFile: '/keys/own',
     underlay: {
       address: underlay.addresses,
       vxlanPort: underlay.vxlanPort,
       wireguardPort: underlay.wireguardPort,
     },
-    networks: Object.fromEntries(
-      networks.map(({ name, addresses, ageingSec, ...keys }) => [
-        name,
-        without({ ...keys, address: addresses.length > 0 ? addresses : null, ageing: `${ageingSec}s` }),
-      ]),
-    ),
-    peers: Object.fromEntries(
-      peers.map(({ name, endpoint, networks: places }) => [
-        name,
-        {
-          endpoint: address(endpoint!.host, endpoint!.port),
-          networks: Object.fromEntries(
-            places.map(({ network: place, allowedIps, mac: own }) => [
-              place,
-              without({ allowedIps: allowedIps.length > 0 ? allowedIps : null, mac: own }),
-            ]),
-          ),
-        },
-      ]),
-    ),
+    networks: Object.fromEntries(networks.map(networkKeys)),
+    peers: Object.fromEntries(peers.map(peerKeys)),
     ...(metrics && { metrics: { listen: address(metrics.host, metrics.port) } }),
   }
 }

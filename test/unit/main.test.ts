@@ -456,6 +456,21 @@ describe('config', () => {
     expect(await vtepd(['config', 'check', path])).toMatchObject({ code: 0, stderr: '' })
   })
 
+  test('check takes every example, once there is a key', async () => {
+    const dir = temporaryDir()
+    const key = join(dir, 'key')
+    writeFileSync(key, PRIVATE, { mode: 0o600 })
+    const names = readdirSync('config/examples')
+    const results = await Promise.all(
+      names.map((name) => {
+        const text = readFileSync(join('config/examples', name), 'utf8')
+        writeFileSync(join(dir, name), text.replace(/^privateKeyFile: \S+/m, `privateKeyFile: ${key}`))
+        return vtepd(['config', 'check', join(dir, name)])
+      }),
+    )
+    expect(results.map(({ code, stderr }) => [code, stderr])).toEqual(names.map(() => [0, '']))
+  })
+
   describe('import wg-quick', () => {
     const CONF = `[Interface]
 PrivateKey = ${PRIVATE}

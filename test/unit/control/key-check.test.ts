@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { parseConfig } from '../../../src/control/config.ts'
+import type { ReadKey } from '../../../src/control/key-file.ts'
+import { Secret } from '../../../src/control/secret.ts'
 import { expected, faultsOf, KEY_B, KEY_C, keyBytes, matched, OWN_KEY, parse, type Row } from '../../support/config.ts'
 
 const NETWORKS = 'networks: { a: { vni: 1 } }\n'
@@ -46,6 +49,17 @@ ${NETWORKS}peers:
     expect(config.publicKey).toBe(OWN_KEY)
     expect(config.privateKey!.copy()).toEqual(keyBytes(1))
     expect(config.peers.map((peer) => peer.presharedKey!.copy())).toEqual([keyBytes(101), keyBytes(102)])
+  })
+
+  test('are zeroed when something else is faulty', () => {
+    const read: Secret[] = []
+    const readKey: ReadKey = () => {
+      read.push(new Secret(keyBytes(read.length + 1)))
+      return read.at(-1)!
+    }
+    const text = `privateKeyFile: a\nnetworks: { a: { vni: x } }\npeers: { b: { publicKey: ${KEY_B}, presharedKeyFile: c } }`
+    expect(() => parseConfig(text, { path: 'x', hostname: 'h', readKey })).toThrow('networks.a.vni')
+    expect(read.map((secret) => secret.copy())).toEqual([new Uint8Array(32), new Uint8Array(32)])
   })
 
   test('are all looked at, whatever else is wrong', () => {
