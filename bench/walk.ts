@@ -6,6 +6,7 @@ import { Answers } from '../src/datapath/answers.ts'
 import { Capture } from '../src/datapath/capture.ts'
 import { Inbound } from '../src/datapath/inbound.ts'
 import { Outbound } from '../src/datapath/outbound.ts'
+import { Settlement } from '../src/datapath/settlement.ts'
 import { NONE } from '../src/drop.ts'
 import type { Link } from '../src/link.ts'
 import { Fdb } from '../src/overlay/fdb.ts'
@@ -61,7 +62,8 @@ function outbound(name: string, batch: Batch, slots: number, unit: 'packet' | 't
   for (let i = 0; i < STATIONS; i++) network.fdb.learn(station(2, i).hi, station(2, i).lo, vtep, 0)
   const own = new Batch(1024, batch.bytes)
   const answers = new Answers(sink, SEED)
-  const out = new Outbound({ ...parts, answers, datagrams: own, seed: SEED, learnMtu: () => {} })
+  const settlement = new Settlement({ ...parts, answers, ...PLAIN, learnMtu: () => {} })
+  const out = new Outbound({ ...parts, answers, datagrams: own, seed: SEED, settlement, sealer: PLAIN })
   const turn = (): number => {
     let made = 0
     out.begin(batch)
@@ -75,15 +77,25 @@ function outbound(name: string, batch: Batch, slots: number, unit: 'packet' | 't
   report(name, turn, slots, unit)
 }
 
+// Nothing is sealed here.
+const PLAIN = {
+  sealedSent: () => {},
+  sealedFailed: () => {},
+  reachable: () => false,
+  sender: () => undefined,
+  stage: () => {},
+}
+
 function inbound(name: string, batch: Batch, slots: number, unit: 'packet' | 'train'): void {
   const { parts } = tables()
   const sink = new Swallow()
   const own = new Batch(4096, batch.bytes)
   const ports = new Uint16Array(4096).fill(PORT)
-  const walker = new Inbound({ ...parts, frames: own, ports, addStranger: () => NONE, ownMac: () => {} })
+  const none = { bare: new Int32Array(0), probe: () => 0, addStranger: () => NONE, ownMac: () => {} }
+  const walker = new Inbound({ ...parts, frames: own, ports, ...none })
   const turn = (): number => {
     let made = 0
-    walker.begin(batch, 1)
+    walker.begin(batch, 1, false)
     while (walker.step()) {
       made += own.count
       walker.send(sink)

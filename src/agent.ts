@@ -3,8 +3,9 @@
 import { isIP } from 'node:net'
 import type { Worker } from 'node:worker_threads'
 import { type AgentApi, ApiError, type FdbEntry, type Profile, type Status } from './control/api.ts'
-import { macBytes, Overlay, type Running } from './control/apply.ts'
+import { macBytes, Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import { Captures } from './control/captures.ts'
+import { overhead } from './control/device.ts'
 import { HostWatch } from './control/host-watch.ts'
 import { isGroupMac, isZeroMac, parseMac } from './control/mac.ts'
 import { Metrics } from './control/metrics.ts'
@@ -13,6 +14,7 @@ import { refusalFrom } from './control/refusal.ts'
 import * as report from './control/report.ts'
 import { Resolver } from './control/resolve.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
+import { TunnelControl } from './control/tunnels.ts'
 import { findUnderlay, type LocalAddress, sameAddresses } from './control/underlay.ts'
 import { Counters, STAT_NATIVE_CPU, STAT_NOW, STAT_THREAD_CPU } from './counters.ts'
 import type { FdbRow, Mailbox, News } from './datapath/mailbox.ts'
@@ -82,7 +84,7 @@ export class Agent implements AgentApi {
       await this.startDataThread()
       this.underlay = findUnderlay(this.config.underlay)
       await this.lookUpNames()
-      this.applied = new Overlay(this.mailbox, this.counters, this.resolver, this.config.offloads)
+      this.applied = new Overlay(await this.overlayParts(), this.config.offloads)
       this.captures = new Captures(this.mailbox, () => this.running)
       await this.overlay.apply(this.config, this.underlay)
       this.watchHost()
@@ -104,7 +106,9 @@ export class Agent implements AgentApi {
       uptimeSeconds: Math.floor((Date.now() - this.startedAt) / 1000),
       ready: this.ready(),
       networks: running.map((r) => report.networkStatus(r, counters)),
-      peers: applied ? config.peers.map((p) => report.peerStatus(p, applied, counters)) : [],
+      peers: applied
+        ? config.peers.map((p) => report.peerStatus(p, applied, counters, (key) => applied.tunnels.session(key)))
+        : [],
       drops: counters.drops(),
       offloads: applied ? report.offloads(config, applied, counters) : {},
       undesired: running.flatMap((r) => r.device.faults()),
@@ -194,6 +198,18 @@ export class Agent implements AgentApi {
     return this.applied
   }
 
+  private async overlayParts(): Promise<OverlayParts> {
+    const { counters, mailbox, resolver } = this
+    const tunnels = await TunnelControl.open({
+      mailbox,
+      counters,
+      resolver,
+      lookUp: (host) => this.lookUp([host]),
+      said: (line) => this.log.info(line),
+    })
+    return { counters, mailbox, resolver, tunnels }
+  }
+
   // Changes of host and tables, one after the other.
   private inTurn<T>(change: () => Promise<T>): Promise<T> {
     const turn = this.queue.then(change)
@@ -244,6 +260,7 @@ export class Agent implements AgentApi {
     this.hostWatch.close()
     try {
       await this.applied?.removeAll()
+      this.applied?.tunnels.close()
       if (this.worker) await this.mailbox.ask({ kind: 'stop' })
     } catch (error) {
       this.log.debug(`while stopping: ${error instanceof Error ? error.message : error}`)
@@ -256,6 +273,7 @@ export class Agent implements AgentApi {
   }
 
   private hear(n: News): void {
+    if (this.applied?.tunnels.hear(n)) return
     const r = 'id' in n ? this.running.find((x) => x.id === n.id) : undefined
     if (n.kind === 'captured') {
       this.captures.take(r, n.frame)
@@ -304,6 +322,7 @@ export class Agent implements AgentApi {
       if (mtu !== before.mtu || mac !== before.mac) await this.overlay.deviceChanged(r)
     }
     await this.overlay.refreshMtus()
+    await this.overlay.tunnels.hostChanged()
   }
 
   // An interface's address may change under us; configured addresses stay what they are.
@@ -327,7 +346,10 @@ export class Agent implements AgentApi {
   }
 
   private async lookUpNames(): Promise<boolean> {
-    const hosts = this.config.peers.flatMap((p) => p.endpoint?.host ?? [])
+    return this.lookUp(this.config.peers.flatMap((p) => p.endpoint?.host ?? []))
+  }
+
+  private lookUp(hosts: readonly string[]): Promise<boolean> {
     return this.resolver.refresh(hosts, this.underlay, (host, why) => this.log.warn(`endpoint ${host}: ${why}`))
   }
 
@@ -351,13 +373,15 @@ export class Agent implements AgentApi {
 
   private sayWhatRuns(): void {
     for (const r of this.running) {
-      const { name, vni, device, interface: ifname, port } = r.config
+      const { name, vni, device, interface: ifname, port, security } = r.config
       const on = this.underlay.map((l) => l.address).join(', ')
-      this.log.info(
-        `network ${name}: VNI ${vni}, ${device} ${ifname}, MTU ${r.device.state.mtu}, UDP ${port} on ${on}, in clear text`,
-      )
-      const overhead = this.underlay.every((l) => l.v6) ? 70 : 50
-      const room = Math.min(...this.underlay.map((l) => l.mtu)) - overhead
+      const how =
+        security === 'secure'
+          ? `UDP ${this.config.underlay.wireguardPort}, sealed`
+          : `UDP ${port} on ${on}, in clear text`
+      this.log.info(`network ${name}: VNI ${vni}, ${device} ${ifname}, MTU ${r.device.state.mtu}, ${how}`)
+      const v6 = this.underlay.every((l) => l.v6)
+      const room = Math.min(...this.underlay.map((l) => l.mtu)) - overhead(r.config, v6)
       if (r.device.state.mtu > room) {
         this.log.warn(
           `network ${name}: MTU ${r.device.state.mtu} is more than the underlay carries (${room}); hosts are told by ICMP`,

@@ -24,6 +24,8 @@ const STATS = 16
 
 export const MAX_NETWORKS = 1024
 export const MAX_VTEPS = 16384
+/** Far ends of WireGuard, each a key. */
+export const MAX_TUNNELS = 4096
 
 /** Columns of a network's row. rx: from the underlay, tx: to it; packets are wire packets, bytes are those of inner frames. */
 export const RX_PACKETS = 0
@@ -44,15 +46,29 @@ export const VTEP_TX_BYTES = 1
 export const VTEP_MTU = 2
 const VTEP_ROW = 4
 
+/** Columns of a tunnel's row. Bytes are UDP payloads, handshakes included, as wg(8) shows them. */
+export const TUNNEL_RX_BYTES = 0
+export const TUNNEL_TX_BYTES = 1
+/** When its last handshake was complete, ms of the monotonic clock; 0: never. */
+export const TUNNEL_HANDSHAKE = 2
+/** TUNNEL_IDLE, TUNNEL_HANDSHAKING or TUNNEL_UP. */
+export const TUNNEL_STATE = 3
+const TUNNEL_ROW = 4
+export const TUNNEL_IDLE = 0
+export const TUNNEL_HANDSHAKING = 1
+export const TUNNEL_UP = 2
+
 /** Globals beside the drops. */
 const IN_DATAGRAMS = 0
+const CONTROL_DATAGRAMS = 1
 const GLOBALS = 4
 
 const DROPS_AT = STATS
 const GLOBALS_AT = DROPS_AT + drop.COUNT
 const NETWORKS_AT = GLOBALS_AT + GLOBALS
 const VTEPS_AT = NETWORKS_AT + MAX_NETWORKS * NETWORK_ROW
-const SIZE = VTEPS_AT + MAX_VTEPS * VTEP_ROW
+const TUNNELS_AT = VTEPS_AT + MAX_VTEPS * VTEP_ROW
+const SIZE = TUNNELS_AT + MAX_TUNNELS * TUNNEL_ROW
 
 export class Counters {
   readonly buffer: SharedArrayBuffer
@@ -103,6 +119,32 @@ export class Counters {
 
   get datagrams(): number {
     return this.all[GLOBALS_AT + IN_DATAGRAMS]!
+  }
+
+  /** Of them, those that carried nothing for a device: handshakes, cookies, keepalives, probes. */
+  addControl(n: number): void {
+    this.all[GLOBALS_AT + CONTROL_DATAGRAMS]! += n
+  }
+
+  get control(): number {
+    return this.all[GLOBALS_AT + CONTROL_DATAGRAMS]!
+  }
+
+  addTunnel(tunnel: number, column: number, n: number): void {
+    this.all[TUNNELS_AT + tunnel * TUNNEL_ROW + column]! += n
+  }
+
+  setTunnel(tunnel: number, column: number, value: number): void {
+    this.all[TUNNELS_AT + tunnel * TUNNEL_ROW + column] = value
+  }
+
+  tunnel(tunnel: number, column: number): number {
+    return this.all[TUNNELS_AT + tunnel * TUNNEL_ROW + column]!
+  }
+
+  clearTunnel(tunnel: number): void {
+    const at = TUNNELS_AT + tunnel * TUNNEL_ROW
+    this.all.fill(0, at, at + TUNNEL_ROW)
   }
 
   clearNetwork(network: number): void {

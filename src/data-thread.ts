@@ -12,7 +12,8 @@ import { Inbound } from './datapath/inbound.ts'
 import type { Letter, News } from './datapath/mailbox.ts'
 import { Outbound } from './datapath/outbound.ts'
 import { Tables } from './datapath/tables.ts'
-import { NONE } from './drop.ts'
+import { Unseal } from './datapath/unseal.ts'
+import { NONE, UNKNOWN_PAYLOAD } from './drop.ts'
 import { Engine, layout, pathMtu, slab } from './host/addon.ts'
 import { DeviceLink, UdpLink } from './host/links.ts'
 
@@ -38,6 +39,8 @@ const FRAMES = 512
 const DATAGRAMS_OUT = 1024
 const MESSAGES_IN = 24
 const FRAMES_IN = 4096
+/** Sealed messages opened in one native call: a train has up to 64, or 128. */
+const OPENED = 1024
 /** Milliseconds between two sweeps. */
 const SWEEP = 1000
 
@@ -50,12 +53,16 @@ class DataThread {
   private readonly messages: Batch
   private readonly outbound: Outbound
   private readonly inbound: Inbound
+  private readonly unseal: Unseal
+  private readonly opened: Batch
   private readonly answers: Answers
   private readonly capture: Capture
   private readonly devices: DeviceLink
   private readonly udp: UdpLink
   /** A socket is full: the outbound batch waits, and the devices with it. */
   private full = false
+  /** The same for what leaves by the side door. Native remembers one batch: never both. */
+  private doorFull = false
   private stopped = false
   private sweptAt = 0
 
@@ -69,6 +76,7 @@ class DataThread {
     const datagrams = new Batch(DATAGRAMS_OUT, slabOut)
     this.messages = new Batch(MESSAGES_IN, slabIn)
     const framesIn = new Batch(FRAMES_IN, slabIn)
+    this.opened = new Batch(OPENED, slabIn)
     this.counters = new Counters(input.counters)
     engine.attachStats(this.counters.stats)
     if (input.profile) engine.profile(true)
@@ -79,12 +87,13 @@ class DataThread {
     this.udp = new UdpLink(engine, this.counters.stats)
     this.capture = new Capture((id, frame) => news({ kind: 'captured', id, frame }))
     this.answers = new Answers(this.devices, seed)
-    for (const b of [this.frames, datagrams, this.messages, framesIn, this.answers.tray]) {
+    const native = Object.assign(engine, { pathMtu: (address: Uint8Array): number => pathMtu(address) })
+    this.tables = new Tables(native, this.counters, this.answers, seed, news)
+    const { networks, vteps, ports, bare, settlement, tunnels } = this.tables
+    const trays = [this.answers.tray, tunnels.door.tray]
+    for (const b of [this.frames, datagrams, this.messages, framesIn, this.opened, ...trays]) {
       b.id = engine.attach(b.columns, b.slots, b.bytes)
     }
-    const native = Object.assign(engine, { pathMtu: (address: Uint8Array): number => pathMtu(address) })
-    this.tables = new Tables(native, this.counters, seed, news)
-    const { networks, vteps, ports } = this.tables
     const { counters, answers, capture, tables } = this
     this.outbound = new Outbound({
       networks,
@@ -94,7 +103,17 @@ class DataThread {
       capture,
       datagrams,
       seed,
-      learnMtu: (vtep) => tables.learnMtu(vtep),
+      settlement,
+      sealer: tunnels,
+    })
+    this.unseal = new Unseal({
+      peers: tunnels.peers,
+      counters,
+      ports,
+      opened: this.opened,
+      open: (b) => engine.open(b.id, b.count),
+      handshake: (b, m, off, end) => tunnels.handshake(b, m, off, end),
+      heard: (session, data, b, m) => tunnels.heard(session, data, b, m),
     })
     this.inbound = new Inbound({
       networks,
@@ -102,7 +121,9 @@ class DataThread {
       counters,
       capture,
       ports,
+      bare,
       frames: framesIn,
+      probe: () => UNKNOWN_PAYLOAD,
       addStranger: (n, a, b, c, d) => tables.addStranger(n, a, b, c, d),
       ownMac: (n, vtep) => tables.ownMac(n, vtep),
     })
@@ -112,16 +133,20 @@ class DataThread {
 
   run(): void {
     const stats = this.counters.stats
+    const { tunnels } = this.tables
     while (!this.stopped) {
-      const ready = this.engine.wait(SWEEP, this.frames.id, this.messages.id)
+      const ready = this.engine.wait(tunnels.patience(SWEEP), this.frames.id, this.messages.id)
       const now = stats[STAT_NOW]!
       this.tables.now = now
+      tunnels.now = now
       this.answers.begin(now)
       if (ready & READY_WAKE) this.readOrders()
       if (ready & READY_SOCKETS) this.carryInbound()
-      if (ready & READY_WRITABLE && this.full) this.full = !this.outbound.resume(this.udp)
-      if (!this.full && ready & (READY_DEVICES | READY_WRITABLE)) this.carryOutbound(ready)
+      if (ready & READY_WRITABLE) this.goOn()
+      if (!this.blocked && ready & (READY_DEVICES | READY_WRITABLE)) this.carryOutbound(ready)
       this.answers.flush()
+      tunnels.expire()
+      if (!this.blocked && !tunnels.door.empty) this.doorFull = !tunnels.door.flush(this.udp)
       if (ready & READY_CHANGED) this.learnMtus()
       if (ready & READY_GONE) this.dropGone()
       if (now - this.sweptAt >= SWEEP) this.sweep(now)
@@ -129,10 +154,26 @@ class DataThread {
     this.engine.publish()
   }
 
+  private get blocked(): boolean {
+    return this.full || this.doorFull
+  }
+
+  // A socket has drained.
+  private goOn(): void {
+    if (this.full) this.full = !this.outbound.resume(this.udp)
+    else if (this.doorFull) this.doorFull = !this.tables.tunnels.door.resume(this.udp)
+  }
+
   private carryInbound(): void {
     if (this.udp.receive(this.messages) === 0) return
-    this.inbound.begin(this.messages, this.tables.tick)
+    const { tick, tunnels } = this.tables
+    this.inbound.begin(this.messages, tick, false)
     while (this.inbound.step()) this.inbound.send(this.devices)
+    this.unseal.begin(this.messages, tunnels.now)
+    while (this.unseal.step()) {
+      this.inbound.begin(this.opened, tick, true)
+      while (this.inbound.step()) this.inbound.send(this.devices)
+    }
   }
 
   private carryOutbound(ready: number): void {
@@ -170,6 +211,7 @@ class DataThread {
   private sweep(now: number): void {
     this.sweptAt = now
     this.tables.expire()
+    this.tables.tunnels.sweep()
     this.engine.publish()
   }
 

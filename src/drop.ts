@@ -37,6 +37,11 @@ const ROWS: readonly (readonly [string, string])[] = [
   ['bad-tag', 'its seal does not open: forged, damaged, or sealed with another key'],
   ['replay', 'a message of a session that came before, or so late that nobody can tell'],
   ['no-session', "no handshake with the peer came about in time; see `status` and the peer's endpoint and keys"],
+  ['plain-for-secure', 'a frame in clear text for the VNI of a secure network'],
+  ['no-endpoint', 'nobody knows where the peer is: it has no `endpoint` and has not called yet'],
+  ['unknown-payload', 'opened, and neither VXLAN nor an IP packet'],
+  ['bad-mac', 'a handshake message that is not for our public key, or is damaged'],
+  ['handshake-limited', 'more handshake messages than are answered: a flood, or a host that asks too often'],
 ]
 
 export const COUNT = ROWS.length
@@ -69,6 +74,11 @@ export const UNKNOWN_PEER = FIRST - 24
 export const BAD_TAG = FIRST - 25
 export const REPLAY = FIRST - 26
 export const NO_SESSION = FIRST - 27
+export const PLAIN_FOR_SECURE = FIRST - 28
+export const NO_ENDPOINT = FIRST - 29
+export const UNKNOWN_PAYLOAD = FIRST - 30
+export const BAD_MAC = FIRST - 31
+export const HANDSHAKE_LIMITED = FIRST - 32
 
 /** Position of a drop code in a counter row: 0 .. COUNT-1. */
 export function row(code: number): number {

@@ -3,11 +3,13 @@
 // anew; everything else changes live, and networks that are the same are not touched. Cold.
 import { createHash } from 'node:crypto'
 import { isIP, isIPv6 } from 'node:net'
+import { ADDR_LEN } from '../batch.ts'
 import { type Counters, MAX_NETWORKS, VTEP_MTU } from '../counters.ts'
 import type { Far, Mailbox, Settings } from '../datapath/mailbox.ts'
 import { pathMtu } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import { ANY, CIDRS, PEERS } from '../overlay/networks.ts'
+import { keyWords } from '../overlay/vteps.ts'
 import * as cidr from './cidr.ts'
 import { ConfigError, underlayFaults } from './config.ts'
 import { defaultMtu, NetworkDevice, overhead } from './device.ts'
@@ -15,12 +17,14 @@ import type { Config, NetworkConfig, PeerConfig } from './model.ts'
 import { Refusal } from './refusal.ts'
 import type { Resolver } from './resolve.ts'
 import { Sockets } from './sockets.ts'
+import type { TunnelControl } from './tunnels.ts'
 import type { LocalAddress } from './underlay.ts'
 
 /** A peer's place in a network as the data thread has it. */
 export interface PlacedPeer {
   readonly peer: PeerConfig
-  readonly address: string
+  /** Of a plain network: where it is. Of a secure one null: src/control/tunnels knows, and it may move. */
+  readonly address: string | null
   readonly port: number
   /** -1: the data thread had no room. */
   vtep: number
@@ -35,20 +39,29 @@ export interface Running {
   started: boolean
 }
 
+export interface OverlayParts {
+  readonly mailbox: Mailbox
+  readonly counters: Counters
+  readonly resolver: Resolver
+  readonly tunnels: TunnelControl
+}
+
 export class Overlay {
   readonly running = new Map<string, Running>()
   readonly sockets: Sockets
+  readonly tunnels: TunnelControl
   private readonly mailbox: Mailbox
   private readonly counters: Counters
   private readonly resolver: Resolver
   private underlay: readonly LocalAddress[] = []
   private config: Config | null = null
 
-  constructor(mailbox: Mailbox, counters: Counters, resolver: Resolver, offloads: Config['offloads']) {
-    this.mailbox = mailbox
-    this.counters = counters
-    this.resolver = resolver
-    this.sockets = new Sockets(mailbox, offloads)
+  constructor(parts: OverlayParts, offloads: Config['offloads']) {
+    this.mailbox = parts.mailbox
+    this.counters = parts.counters
+    this.resolver = parts.resolver
+    this.tunnels = parts.tunnels
+    this.sockets = new Sockets(parts.mailbox, offloads)
   }
 
   /** Makes the host and the tables what `config` says. When it throws, call it again with the configuration before. */
@@ -59,7 +72,9 @@ export class Overlay {
     const gone = [...this.running.values()].filter((r) => !config.networks.some((n) => sameIdentity(n, r.config)))
     for (const r of gone) await this.remove(r)
     this.sockets.begin()
+    await this.openTunnels(config)
     for (const n of config.networks) {
+      if (n.security === 'secure') continue
       for (const l of underlay)
         await this.sockets.receive(l, n.port, this.sockets.withoutChecksum(n) && n.sourcePort === 'fixed')
     }
@@ -69,6 +84,7 @@ export class Overlay {
       else await this.add(n)
     }
     for (const r of this.running.values()) await this.placePeers(r)
+    await this.tunnels.retain(tunnelled(config))
     await this.sockets.retain()
     // Last of all, so that the first frame finds everything in place.
     for (const r of this.running.values()) {
@@ -90,6 +106,7 @@ export class Overlay {
 
   /** After names have new addresses. */
   async replacePeers(): Promise<void> {
+    await this.tunnels.want(tunnelled(this.config!), this.config!.underlay.wireguardPort)
     for (const r of this.running.values()) await this.placePeers(r)
   }
 
@@ -104,7 +121,8 @@ export class Overlay {
   async refreshMtus(): Promise<void> {
     for (const r of this.running.values()) {
       for (const p of r.placed) {
-        if (p.vtep < 0) continue
+        // Tunnels ask for themselves.
+        if (p.vtep < 0 || p.address === null) continue
         const mtu = pathMtu(sockaddr.pack(p.address, p.port))
         if (mtu > 0 && mtu !== this.counters.vtep(p.vtep, VTEP_MTU))
           await this.mailbox.ask({ kind: 'set-mtu', vtep: p.vtep, mtu })
@@ -123,7 +141,8 @@ export class Overlay {
     const r: Running = { config: n, id, device, placed: [], started: false }
     try {
       const layer2 = n.device === 'tap'
-      await this.mailbox.ask({ kind: 'add-network', id, vni: n.vni, layer2, port: n.port, settings: settings(r) })
+      const port = n.security === 'secure' ? 0 : n.port
+      await this.mailbox.ask({ kind: 'add-network', id, vni: n.vni, layer2, port, settings: settings(r) })
       await this.deviceChanged(r)
       this.running.set(n.name, r)
     } catch (error) {
@@ -145,8 +164,42 @@ export class Overlay {
     r.device.close()
   }
 
+  // Before any network that needs them.
+  private async openTunnels(config: Config): Promise<void> {
+    const { wireguardPort } = config.underlay
+    await this.tunnels.setPrivateKey(config.privateKey)
+    if (config.networks.some((n) => n.security === 'secure')) {
+      const pools = await this.sockets.wireguard(wireguardPort)
+      await this.mailbox.ask({ kind: 'set-tunnel-pools', ...pools })
+    }
+    await this.tunnels.want(tunnelled(config), wireguardPort)
+  }
+
   private async placePeers(r: Running): Promise<void> {
-    const config = this.config!
+    const { placed, peers } = r.config.security === 'secure' ? this.tunnelledPeers(r) : await this.plainPeers(r)
+    const statics = r.config.fdb.flatMap((f) => {
+      const k = placed.findIndex((p) => p.peer.name === f.vtep || p.address === f.vtep)
+      return k < 0 ? [] : [{ mac: macBytes(f.mac), peer: k }]
+    })
+    const ids = await this.mailbox.ask<number[]>({ kind: 'set-peers', id: r.id, peers, statics })
+    for (let k = 0; k < placed.length; k++) placed[k]!.vtep = ids[k]!
+    r.placed = placed
+    if (r.config.device === 'tun' && r.config.routes) r.device.setRoutes(this.routesOf(r))
+    else r.device.setRoutes([])
+  }
+
+  private tunnelledPeers(r: Running): { placed: PlacedPeer[]; peers: Far[] } {
+    const own = peersOf(this.config!, r.config)
+    const placed = own.map((peer) => ({ peer, address: null, port: 0, vtep: -1 }))
+    const peers = own.map((peer) => {
+      const tunnel = this.tunnels.tunnel(peer.publicKey!)
+      const nowhere = { sockaddr: new Uint8Array(ADDR_LEN), pool: -1, mtu: 0 }
+      return { words: keyWords(tunnel), tunnel, ...nowhere, ...behind(peer, r.config) }
+    })
+    return { placed, peers }
+  }
+
+  private async plainPeers(r: Running): Promise<{ placed: PlacedPeer[]; peers: Far[] }> {
     const pools = new Map<boolean, number>()
     for (const l of this.underlay) pools.set(l.v6, await this.sockets.pool(l, r.config))
     await this.mailbox.ask({
@@ -158,26 +211,32 @@ export class Overlay {
     })
     const placed: PlacedPeer[] = []
     const peers: Far[] = []
-    for (const peer of peersOf(config, r.config)) {
-      if (!peer.endpoint) continue
-      const address = this.resolver.address(peer.endpoint.host)
-      if (address === undefined) continue
+    for (const peer of peersOf(this.config!, r.config)) {
+      const address = peer.endpoint && this.resolver.address(peer.endpoint.host)
+      if (!address) continue
       const pool = pools.get(isIPv6(address))
       if (pool === undefined) continue
-      // The port beside a key is WireGuard's.
-      const port = (peer.publicKey === null ? peer.endpoint.port : null) ?? r.config.port
+      // Beside a publicKey the endpoint's port is WireGuard's.
+      const port = (peer.publicKey === null ? peer.endpoint?.port : null) ?? r.config.port
       placed.push({ peer, address, port, vtep: -1 })
       peers.push(far(peer, r.config, address, port, pool))
     }
-    const statics = r.config.fdb.flatMap((f) => {
-      const k = placed.findIndex((p) => p.peer.name === f.vtep || p.address === f.vtep)
-      return k < 0 ? [] : [{ mac: macBytes(f.mac), peer: k }]
+    return { placed, peers }
+  }
+
+  /** What is not in the device's own prefixes, and covers no peer's endpoint: packets to it would go round in circles. */
+  private routesOf(r: Running): string[] {
+    const own = r.config.addresses.map((a) => cidr.network(cidr.parseCidr(a)!))
+    const ends = r.placed.flatMap((p) => {
+      const address = p.address ?? this.tunnels.place(p.peer.publicKey!)?.address
+      return address === undefined ? [] : [cidr.parseAddress(address.split('%')[0]!)!]
     })
-    const ids = await this.mailbox.ask<number[]>({ kind: 'set-peers', id: r.id, peers, statics })
-    for (let k = 0; k < placed.length; k++) placed[k]!.vtep = ids[k]!
-    r.placed = placed
-    if (r.config.device === 'tun' && r.config.routes) r.device.setRoutes(routesOf(r, placed))
-    else r.device.setRoutes([])
+    return r.placed
+      .flatMap((p) => p.peer.networks.filter((n) => n.network === r.config.name).flatMap((n) => n.allowedIps))
+      .filter((text) => {
+        const c = cidr.parseCidr(text)!
+        return !own.some((o) => cidr.covers(o, c)) && !ends.some((e) => cidr.covers(c, e))
+      })
   }
 
   private freeId(): number {
@@ -227,13 +286,15 @@ function settings(r: Running): Settings {
 }
 
 function far(peer: PeerConfig, n: NetworkConfig, address: string, port: number, pool: number): Far {
+  const packed = sockaddr.pack(address, port)
+  const mtu = Math.max(0, pathMtu(packed))
+  return { words: words(cidr.parseAddress(address)!), tunnel: -1, sockaddr: packed, pool, mtu, ...behind(peer, n) }
+}
+
+// The peer's MAC and prefixes in a network.
+function behind(peer: PeerConfig, n: NetworkConfig): Pick<Far, 'mac' | 'prefixes'> {
   const place = peer.networks.find((p) => p.network === n.name)!
-  const mtu = pathMtu(sockaddr.pack(address, port))
   return {
-    words: words(cidr.parseAddress(address)!),
-    sockaddr: sockaddr.pack(address, port),
-    pool,
-    mtu: mtu > 0 ? mtu : 0,
     mac: place.mac === null ? null : macBytes(place.mac),
     prefixes: place.allowedIps.map((text) => {
       const c = cidr.parseCidr(text)!
@@ -242,16 +303,10 @@ function far(peer: PeerConfig, n: NetworkConfig, address: string, port: number, 
   }
 }
 
-/** What is not in the device's own prefixes, and covers no peer's endpoint: packets to it would go round in circles. */
-function routesOf(r: Running, placed: readonly PlacedPeer[]): string[] {
-  const own = r.config.addresses.map((a) => cidr.network(cidr.parseCidr(a)!))
-  const ends = placed.map((p) => cidr.parseAddress(p.address)!)
-  return placed
-    .flatMap((p) => p.peer.networks.filter((n) => n.network === r.config.name).flatMap((n) => n.allowedIps))
-    .filter((text) => {
-      const c = cidr.parseCidr(text)!
-      return !own.some((o) => cidr.covers(o, c)) && !ends.some((e) => cidr.covers(c, e))
-    })
+// Peers that speak through a tunnel: those with a place in a secure network.
+function tunnelled(config: Config): PeerConfig[] {
+  const secure = new Set(config.networks.filter((n) => n.security === 'secure').map((n) => n.name))
+  return config.peers.filter((p) => p.publicKey !== null && p.networks.some((n) => secure.has(n.network)))
 }
 
 function refuseFaults(config: Config, underlay: readonly LocalAddress[]): void {
@@ -273,7 +328,8 @@ function sameIdentity(a: NetworkConfig, b: NetworkConfig): boolean {
     a.vni === b.vni &&
     a.device === b.device &&
     a.interface === b.interface &&
-    a.port === b.port &&
+    a.security === b.security &&
+    (a.security === 'secure' || a.port === b.port) &&
     a.netns === b.netns
   )
 }

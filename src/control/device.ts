@@ -17,8 +17,8 @@ export const OVERHEAD_SECURE_TAP_IPV4 = 82
 export const OVERHEAD_SECURE_TAP_IPV6 = 102
 /** Bytes of UDP payload in one UDP_SEGMENT message over IPv4. */
 const MESSAGE_MAX = 65507
-/** VXLAN and Ethernet headers in each datagram. */
-const DATAGRAM_HEADERS = 22
+/** UDP and IPv4 in front of each datagram. */
+const UDP_HEADERS = 28
 /** What TCP takes off gso_max_size for its headers (linux MAX_TCP_HEADER, at most). */
 const TCP_HEADER_ROOM = 320
 /** Segments in one message before Linux 6.9. */
@@ -69,7 +69,7 @@ export class NetworkDevice {
         mtu,
         tso: offloads.tso,
         uso: offloads.uso,
-        gsoMaxSize: gsoMaxSize(mtu),
+        gsoMaxSize: gsoMaxSize(c, mtu),
       })
       fd = d.fd
       const device = new NetworkDevice(c, defaultMac, d, mtu)
@@ -171,7 +171,9 @@ export class NetworkDevice {
 
   private setMtu(mtu: number): void {
     netdev.setMtu(this.config.interface, mtu, this.netns)
-    ignore(['EINVAL', 'EOPNOTSUPP'], () => netdev.setGsoMaxSize(this.config.interface, gsoMaxSize(mtu), this.netns))
+    ignore(['EINVAL', 'EOPNOTSUPP'], () =>
+      netdev.setGsoMaxSize(this.config.interface, gsoMaxSize(this.config, mtu), this.netns),
+    )
     this.state.mtu = mtu
   }
 
@@ -230,9 +232,10 @@ export function defaultMtu(underlayMtu: number, overhead: number): number {
 }
 
 // As many whole segments as one UDP_SEGMENT message carries: a super-packet then leaves in one piece (docs/performance.md).
-function gsoMaxSize(mtu: number): number {
-  const segments = Math.max(1, Math.min(Math.floor(MESSAGE_MAX / (mtu + DATAGRAM_HEADERS)), SEGMENTS_MAX))
-  return Math.min(65536, Math.max(segments * (mtu - 52) + TCP_HEADER_ROOM, mtu + DATAGRAM_HEADERS))
+function gsoMaxSize(network: NetworkConfig, mtu: number): number {
+  const datagram = mtu + overhead(network, false) - UDP_HEADERS
+  const segments = Math.max(1, Math.min(Math.floor(MESSAGE_MAX / datagram), SEGMENTS_MAX))
+  return Math.min(65536, Math.max(segments * (mtu - 52) + TCP_HEADER_ROOM, datagram))
 }
 
 function netnsOf(c: NetworkConfig): string | null {

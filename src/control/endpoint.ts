@@ -22,6 +22,11 @@ export function parseEndpoint(text: string): Endpoint | null {
   return host ? withPort(host, parts[2]) : null
 }
 
+/** `address:port`, as `parseEndpoint` reads it. */
+export function endpointText(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
 function withPort(host: string, digits: string | undefined): Endpoint | null {
   if (digits === undefined) return { host, port: null }
   const port = Number(digits)

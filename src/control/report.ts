@@ -17,6 +17,7 @@ import type { FdbRow } from '../datapath/mailbox.ts'
 import type { FdbEntry, NetworkStatus, PeerStatus } from './api.ts'
 import type { Overlay, Running } from './apply.ts'
 import { addressText } from './cidr.ts'
+import { endpointText } from './endpoint.ts'
 import type { Config, PeerConfig } from './model.ts'
 
 /** What WireGuard knows of a peer. */
@@ -28,8 +29,8 @@ export interface PeerSession {
   readonly state: 'idle' | 'handshaking' | 'up'
 }
 
-/** By a peer's name; null: nothing yet. */
-export type SessionSource = (peer: string) => PeerSession | null
+/** By a peer's key; null: nothing yet. */
+export type SessionSource = (publicKey: string) => PeerSession | null
 
 const NO_SESSION: PeerSession = { endpoint: null, lastHandshakeSeconds: null, state: 'idle' }
 
@@ -55,13 +56,8 @@ export function networkStatus(r: Running, counters: Counters): NetworkStatus {
   }
 }
 
-export function peerStatus(
-  p: PeerConfig,
-  overlay: Overlay,
-  counters: Counters,
-  sessions: SessionSource = () => null,
-): PeerStatus {
-  const session = p.publicKey === null ? null : (sessions(p.name) ?? NO_SESSION)
+export function peerStatus(p: PeerConfig, overlay: Overlay, counters: Counters, sessions: SessionSource): PeerStatus {
+  const session = p.publicKey === null ? null : (sessions(p.publicKey) ?? NO_SESSION)
   const placed = [...overlay.running.values()].flatMap((r) =>
     r.placed.filter((x) => x.peer.name === p.name && x.vtep >= 0),
   )
@@ -70,7 +66,7 @@ export function peerStatus(
   const first = placed[0]
   return {
     name: p.name,
-    endpoint: session?.endpoint ?? (first ? endpointText(first.address, first.port) : null),
+    endpoint: session?.endpoint ?? (first?.address ? endpointText(first.address, first.port) : null),
     security: session ? 'secure' : 'plain',
     publicKey: p.publicKey,
     networks: p.networks.map((n) => n.network),
@@ -119,8 +115,4 @@ export function wordsText(words: readonly number[]): string {
   const value = words.reduce((n, w) => (n << 32n) | BigInt(w >>> 0), 0n)
   const v6 = value >> 32n !== 0xffffn
   return addressText({ v6, value: v6 ? value : value & 0xffffffffn, length: v6 ? 128 : 32 })
-}
-
-function endpointText(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }

@@ -1,9 +1,9 @@
 // The UDP sockets of the agent: one that hears for each local address and port, whatever the number of networks, and pools of
-// sockets that differ by source port only (RFC 7348 §5: the source port tells inner flows apart). Opened when first wanted,
-// closed by `retain` when nobody does. Cold.
+// sockets that differ by source port only (RFC 7348 §5: the source port tells inner flows apart); for WireGuard one on every
+// address of each family, which also sends. Opened when first wanted, closed by `retain` when nobody does. Cold.
 import { closeSync } from 'node:fs'
 import type { Mailbox } from '../datapath/mailbox.ts'
-import { layout, UDP_GRO, UDP_MUTE, UDP_NO_CHECK, UDP_RECEIVE, udpHasGso, udpOpen } from '../host/addon.ts'
+import { layout, UDP_GRO, UDP_MUTE, UDP_NO_CHECK, UDP_PKTINFO, UDP_RECEIVE, udpHasGso, udpOpen } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import type { Config, NetworkConfig } from './model.ts'
 import { codeOf, Refusal, refusalFrom } from './refusal.ts'
@@ -15,6 +15,7 @@ const DYNAMIC_LAST = 65535
 const RECEIVE_BUFFER = 8 << 20
 const SEND_BUFFER = 4 << 20
 const POOL_IDS = 64
+const NO_IPV6 = ['EAFNOSUPPORT', 'EADDRNOTAVAIL']
 
 interface Receiver {
   readonly id: number
@@ -69,6 +70,46 @@ export class Sockets {
       throw error
     }
     this.receivers.set(key, { id, fd, local, port })
+  }
+
+  /**
+   * Hears WireGuard on every address, and sends from there. Answers the pools by family; -1 where this host has no IPv6.
+   * One port for both.
+   */
+  async wireguard(port: number): Promise<{ pool4: number; pool6: number }> {
+    const pool4 = await this.wireguardOn('0.0.0.0', port)
+    let pool6 = -1
+    try {
+      pool6 = await this.wireguardOn('::', port)
+    } catch (error) {
+      // ipv6.disable=1, or disable_ipv6: there is nobody to hear.
+      if (!NO_IPV6.includes(codeOf(error instanceof Refusal ? error.cause : error) ?? '')) throw error
+    }
+    return { pool4, pool6 }
+  }
+
+  private async wireguardOn(address: string, port: number): Promise<number> {
+    const key = `wireguard ${address} ${port}`
+    this.wanted.add(key)
+    const had = this.pools.get(key)
+    if (had) return had.id
+    const local = { address, v6: address === '::', interface: '', mtu: 0 }
+    const flags = UDP_RECEIVE | UDP_PKTINFO | (this.offloads.udpGro === 'off' ? 0 : UDP_GRO)
+    const fd = openReceiver(local, port, flags)
+    const id = this.nextReceiver++
+    const pool = freeId(this.pools)
+    try {
+      // Port 0: what comes here is WireGuard's.
+      await this.mailbox.ask({ kind: 'set-socket', id, fd, port: 0 })
+      const gso = this.gso(fd)
+      await this.mailbox.ask({ kind: 'set-pool', id: pool, fds: [fd], gso, maxSegments: layout().maxSegments })
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
+    this.receivers.set(key, { id, fd, local, port })
+    this.pools.set(key, { id: pool, fds: [fd], borrowed: true })
+    return pool
   }
 
   /** Number of the pool by which a network sends from `local`. */

@@ -43,11 +43,11 @@ export class Answers {
     this.now = now
   }
 
-  /** Tells the sender of the frame in [off, end) that `room` bytes are left for a frame. */
+  /** Tells the sender of the frame or packet in [off, end) that a datagram of ours may have `room` bytes. */
   tooBig(network: Network, b: Batch, off: number, end: number, room: number): void {
     const hash = flow.hosts(b.bytes, off, end, network.layer2, this.seed)
     if (!this.allowed(hash)) return
-    const mtu = room - (network.layer2 ? ethernet.headerLen(b.bytes, off, end) : ethernet.LEN)
+    const mtu = room - network.front - (network.layer2 ? ethernet.headerLen(b.bytes, off, end) : 0)
     const i = this.batch.count
     const at = i * SLOT_LEN + HEADROOM
     const len = icmp.writeTooBig(this.batch.bytes, at, b.bytes, off, end, network.layer2, mtu)

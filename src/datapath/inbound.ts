@@ -1,11 +1,13 @@
 // The walk from the underlay to a device: datagrams in, frames out. A slot holds what one receive gave: a datagram, or a
-// train of equal ones (UDP GRO). A train is not uniform, so every datagram of it is checked on its own:
+// train of equal ones (UDP GRO); or what unseal.ts has opened, whose `peer` column names the tunnel. A train is not uniform,
+// so every datagram of it is checked on its own:
 //   1 cut the slot into datagrams   by the GRO size, but for one whole inner super-packet (see `isSuperPacket`)
 //   2 check VXLAN header, VNI       wire/vxlan, overlay/networks
-//   3 who speaks                    overlay/vteps, the network's `accept`
+//   3 who speaks                    overlay/vteps, the network's `accept`; opened ones: the tunnel's place in the network
 //   4 check the frame               wire/ethernet (layer 3: destination MAC, wire/ipv4, wire/ipv6, allowedIps)
 //   5 ECN                           wire/ecn (RFC 6040)
 //   6 learn the source              overlay/fdb
+// Opened packets without VXLAN (secure layer 3) begin at step 4; the tunnel says which network they are for.
 // Consecutive datagrams mostly repeat the headers of the one before; then its verdicts hold and steps 2, 3 and 6 are three
 // comparisons. The frames' batch has columns of its own over the datagrams' slab.
 // Temperature: hot.
@@ -15,7 +17,7 @@ import * as drop from '../drop.ts'
 import type { Link } from '../link.ts'
 import { NEW } from '../overlay/fdb.ts'
 import type { Network, Networks } from '../overlay/networks.ts'
-import type { Vteps } from '../overlay/vteps.ts'
+import { KEYED, type Vteps } from '../overlay/vteps.ts'
 import * as ecn from '../wire/ecn.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as ipv4 from '../wire/ipv4.ts'
@@ -25,6 +27,8 @@ import type { Capture } from './capture.ts'
 
 /** VXLAN and the MACs of the inner frame: what has to repeat for a verdict to hold. Five words. */
 const REPEATED = vxlan.LEN + 12
+/** Inside a tunnel this very first byte is VXLAN's, and a first nibble of 4 or 6 is IP's. */
+const VXLAN_FIRST = 0x08
 
 export interface InboundParts {
   readonly networks: Networks
@@ -35,6 +39,10 @@ export interface InboundParts {
   readonly frames: Batch
   /** Port of each receiving socket, by socket id. */
   readonly ports: Uint16Array
+  /** By tunnel: the VTEP of its secure layer 3 network, or NONE. */
+  readonly bare: Int32Array
+  /** A message of the far end's agent for ours, opened: 0, or why it is dropped. */
+  probe(tunnel: number, b: Batch, off: number, end: number): number
   /** A stranger that the network's `accept` lets in gets an id; NONE when there is none left. */
   addStranger(network: Network, a: number, b: number, c: number, d: number): number
   /** A frame arrived with our own MAC: a loop, or two hosts with one MAC. */
@@ -48,6 +56,9 @@ export class Inbound {
   private at = 0
   private cut = 0
   private tick = 0
+  /** The batch has been opened, and columns over the slab of the messages it came in. */
+  private opened = false
+  private tunnel: number = drop.NONE
   // The last verdict: whose, and the headers that it was given for (an offset into the slab).
   private network: Network | undefined = undefined
   private vtep: number = drop.NONE
@@ -61,11 +72,13 @@ export class Inbound {
     this.view = viewOf(parts.frames)
   }
 
-  /** Starts with a batch that the sockets have filled. It is ours until `step` has answered false. */
-  begin(datagrams: Batch, tick: number): void {
-    // One batch is received into, again and again: its view is made once.
-    if (datagrams !== this.datagrams) this.view = viewOf(datagrams)
+  /** Starts with a batch that the sockets have filled, or unseal.ts has. It is ours until `step` has answered false. */
+  begin(datagrams: Batch, tick: number, opened: boolean): void {
+    // Few batches are received into, over one slab, again and again: its view is made once.
+    if (datagrams.bytes !== this.datagrams.bytes) this.view = viewOf(datagrams)
     this.datagrams = datagrams
+    this.opened = opened
+    this.tunnel = drop.NONE
     this.at = 0
     this.cut = 0
     this.tick = tick
@@ -75,12 +88,13 @@ export class Inbound {
   /** Fills the frames' batch; false when there was nothing left to fill it with. */
   step(): boolean {
     const { datagrams } = this
-    const frames = this.p.frames
+    const { frames, ports } = this.p
     frames.count = 0
     while (this.at < datagrams.count) {
       // Before the slot is begun: one that is begun and has no datagram taken yet would be begun again.
       if (frames.count === frames.slots) return true
-      if (this.takeSlot(this.at)) return true
+      if (this.opened) this.takeOpened(this.at)
+      else if (ports[datagrams.link[this.at]!] !== 0 && this.takeSlot(this.at)) return true
       this.at++
       this.cut = 0
     }
@@ -154,6 +168,38 @@ export class Inbound {
     return false
   }
 
+  // What one message held.
+  private takeOpened(m: number): void {
+    const { datagrams } = this
+    if (datagrams.len[m] === 0) return
+    // A verdict holds for one sender.
+    if (datagrams.peer[m] !== this.tunnel) {
+      this.tunnel = datagrams.peer[m]!
+      this.seen = -1
+    }
+    const off = datagrams.off[m]!
+    const end = off + datagrams.len[m]!
+    const first = datagrams.bytes[off]!
+    let refused: number
+    if (first === VXLAN_FIRST) refused = this.take(m, off, end, 0)
+    else if (first >>> 4 === 4 || first >>> 4 === 6) refused = this.takeBare(m, off, end, first >>> 4)
+    else refused = this.p.probe(this.tunnel, datagrams, off, end)
+    if (refused !== 0) this.p.counters.dropped(refused, 1)
+  }
+
+  // Secure layer 3: a packet with nothing in front.
+  private takeBare(m: number, packet: number, end: number, version: number): number {
+    const vtep = this.p.bare[this.tunnel]!
+    if (vtep === drop.NONE) return drop.NOT_IN_NETWORK
+    const network = this.p.networks.at(this.p.vteps.network[vtep]!)
+    if (network === undefined) return drop.NOT_IN_NETWORK
+    this.vtep = vtep
+    // The verdict of a frame before is not for this one's VTEP.
+    this.seen = -1
+    if (network.captured) this.p.capture.bytes(network, this.datagrams.bytes, packet, end)
+    return this.takeIp(network, m, packet, end, version === 4 ? ethernet.IPV4 : ethernet.IPV6, 0)
+  }
+
   // One datagram: 0, or why it is dropped.
   private take(m: number, off: number, end: number, hint: number): number {
     const { bytes } = this.datagrams
@@ -185,7 +231,10 @@ export class Inbound {
     const refused = vxlan.check(bytes, off, end)
     if (refused !== 0) return refused
     const network = networks.byVni(vxlan.vni(bytes, off))
-    if (network === undefined || network.port !== ports[this.datagrams.link[m]!]) return drop.VXLAN_UNKNOWN_VNI
+    if (network === undefined) return drop.VXLAN_UNKNOWN_VNI
+    if (this.opened) return this.judgeOpened(network, off, end)
+    if (network.secure) return drop.PLAIN_FOR_SECURE
+    if (network.port !== ports[this.datagrams.link[m]!]) return drop.VXLAN_UNKNOWN_VNI
     let vtep = vteps.find(network.id, from[0]!, from[1]!, from[2]!, from[3]!)
     if (vtep === drop.NONE) {
       if (!network.admits(from[0]!, from[1]!, from[2]!, from[3]!)) return drop.VXLAN_UNKNOWN_VTEP
@@ -195,6 +244,17 @@ export class Inbound {
     this.network = network
     this.vtep = vtep
     return network.layer2 ? this.learn(network, vtep, off + vxlan.LEN, end) : this.learnMac(network, vtep, off)
+  }
+
+  // The key has said who it is; is it one of this network's?
+  private judgeOpened(network: Network, off: number, end: number): number {
+    const vtep = this.p.vteps.find(network.id, KEYED, 0, 0, this.tunnel)
+    if (vtep === drop.NONE) return drop.NOT_IN_NETWORK
+    // Layer 3 is bare in a tunnel.
+    if (!network.secure || !network.layer2) return drop.UNKNOWN_PAYLOAD
+    this.network = network
+    this.vtep = vtep
+    return this.learn(network, vtep, off + vxlan.LEN, end)
   }
 
   private learn(network: Network, vtep: number, frame: number, end: number): number {
@@ -244,7 +304,9 @@ export class Inbound {
     if (!network.keepVlan && ethernet.isTagged(bytes, frame)) return drop.INNER_VLAN_TAG
     const outer = this.datagrams.tos[m]! & 3
     if (outer !== 0) {
-      const refused = combineEcn(bytes, frame + ethernet.headerLen(bytes, frame, end), end, outer)
+      const packet = frame + ethernet.headerLen(bytes, frame, end)
+      const type = (bytes[packet - 2]! << 8) | bytes[packet - 1]!
+      const refused = combineEcn(bytes, packet, end, outer, type)
       if (refused !== 0) return refused
     }
     this.put(network, frame, end, hint)
@@ -253,9 +315,13 @@ export class Inbound {
 
   private takePacket(network: Network, m: number, frame: number, end: number, hint: number): number {
     const { bytes } = this.datagrams
-    const packet = frame + ethernet.LEN
-    const type = ethernet.etherType(bytes, frame)
     if (ethernet.isTagged(bytes, frame)) return drop.INNER_VLAN_TAG
+    return this.takeIp(network, m, frame + ethernet.LEN, end, ethernet.etherType(bytes, frame), hint)
+  }
+
+  // A packet for a layer 3 network, from this.vtep.
+  private takeIp(network: Network, m: number, packet: number, end: number, type: number, hint: number): number {
+    const { bytes } = this.datagrams
     let refused: number
     let source = drop.NONE
     let length = 0
@@ -275,10 +341,10 @@ export class Inbound {
     if (network.sourceCheck && source !== this.vtep) return drop.SOURCE_NOT_ALLOWED
     const outer = this.datagrams.tos[m]! & 3
     if (outer !== 0) {
-      refused = combineEcn(bytes, packet, end, outer)
+      refused = combineEcn(bytes, packet, end, outer, type)
       if (refused !== 0) return refused
     }
-    // What Ethernet padded is not part of the packet.
+    // What Ethernet or the seal has filled up is not part of the packet.
     const packetEnd = packet + length
     this.put(network, packet, packetEnd < end ? packetEnd : end, hint)
     return 0
@@ -342,9 +408,8 @@ function isSuperPacket(bytes: Uint8Array, off: number, end: number, size: number
   return false
 }
 
-// RFC 6040 §4.2: the inner packet, behind an Ethernet header, takes on what the outer one met. 0, or a drop code.
-function combineEcn(bytes: Uint8Array, packet: number, end: number, outer: number): number {
-  const type = (bytes[packet - 2]! << 8) | bytes[packet - 1]!
+// RFC 6040 §4.2: the inner packet takes on what the outer one met. 0, or a drop code.
+function combineEcn(bytes: Uint8Array, packet: number, end: number, outer: number, type: number): number {
   if (type === ethernet.IPV4 && ipv4.check(bytes, packet, end) === 0) {
     const inner = ipv4.tos(bytes, packet) & 3
     const now = ecn.decapsulate(inner, outer)

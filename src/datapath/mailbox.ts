@@ -2,6 +2,7 @@
 // Orders are done between batches, in the order they were given; every one is answered, so that control knows when an fd or
 // an id is no longer in use. Cold.
 import type { MessagePort } from 'node:worker_threads'
+import type { NewSession } from '../wireguard/new-session.ts'
 
 /** A network's settings that change live. */
 export interface Settings {
@@ -25,8 +26,10 @@ export interface Settings {
 
 /** A peer's place in one network. */
 export interface Far {
-  /** Address in four big-endian words, IPv4 mapped. */
+  /** Address in four big-endian words, IPv4 mapped; of a tunnel: overlay/vteps `keyWords`. */
   readonly words: readonly number[]
+  /** Secure networks: the tunnel that it is reached through, and the next three fields say nothing. NONE: in clear text. */
+  readonly tunnel: number
   /** sockaddr as native wants it, with the VXLAN port. */
   readonly sockaddr: Uint8Array
   readonly pool: number
@@ -48,11 +51,35 @@ export type Order =
   | { kind: 'set-strangers'; id: number; port: number; pool4: number; pool6: number }
   | { kind: 'set-device'; id: number; fd: number; layer2: boolean; tcp: boolean; udp: boolean; mtu: number }
   | { kind: 'remove-device'; id: number }
+  /** `port`: of plain VXLAN; 0: WireGuard's messages come here. */
   | { kind: 'set-socket'; id: number; fd: number; port: number }
   | { kind: 'remove-socket'; id: number }
   | { kind: 'set-pool'; id: number; fds: readonly number[]; gso: boolean; maxSegments: number }
   | { kind: 'remove-pool'; id: number }
   | { kind: 'set-mtu'; vtep: number; mtu: number }
+  /** Adds a tunnel, or changes it. keepalive: ms, 0: none; endpoint: a sockaddr, null: where it is now. */
+  | { kind: 'set-tunnel'; tunnel: number; keepalive: number; endpoint: Uint8Array | null }
+  | { kind: 'remove-tunnel'; tunnel: number }
+  /** By which sockets sealed messages leave, by family. */
+  | { kind: 'set-tunnel-pools'; pool4: number; pool6: number }
+  /** A handshake gave a session; `message`: the response to send. The keys' memory is moved, not copied. */
+  | {
+      kind: 'session'
+      tunnel: number
+      session: NewSession
+      from: Uint8Array
+      local: Uint8Array
+      message: Uint8Array | null
+    }
+  | { kind: 'initiation'; tunnel: number; message: Uint8Array }
+  /** A cookie reply to `to`, from our address `local`. */
+  | { kind: 'answer'; message: Uint8Array; to: Uint8Array; local: Uint8Array }
+  /** One for each handshake message that control has had; code: 0, or a drop code. */
+  | { kind: 'handled'; outcomes: readonly { tunnel: number; code: number; bytes: number }[] }
+  /** Our private key has changed: no session sends any more. */
+  | { kind: 'renew-tunnels' }
+  /** The host's routes or addresses have changed. */
+  | { kind: 'forget-sources' }
   /** Answer: whether the station's entry could be written, or was there to remove. */
   | { kind: 'fdb-add'; id: number; mac: Uint8Array; vtep: number }
   | { kind: 'fdb-del'; id: number; mac: Uint8Array }
@@ -76,6 +103,15 @@ export type News =
   | { kind: 'gone'; id: number }
   | { kind: 'own-mac'; id: number; words: readonly number[] }
   | { kind: 'mtu'; vtep: number; mtu: number }
+  /** A message of types 1 to 3, where it came from and to; `waiting`: how many control has before it. */
+  | { kind: 'handshake'; message: Uint8Array; from: Uint8Array; local: Uint8Array; waiting: number }
+  /** An initiation is wanted. */
+  | { kind: 'initiate'; tunnel: number }
+  /** No session has this index any more. */
+  | { kind: 'retired'; index: number }
+  | { kind: 'clear-handshake'; tunnel: number }
+  /** The far end is at this sockaddr now. */
+  | { kind: 'roamed'; tunnel: number; address: Uint8Array }
   | { kind: 'captured'; id: number; frame: Uint8Array }
 
 export type Message =
@@ -105,12 +141,15 @@ export class Mailbox {
     })
   }
 
-  /** Gives an order; resolves with its answer once it is done, rejects when it could not be. */
-  ask<T = void>(order: Order): Promise<T> {
+  /**
+   * Gives an order; resolves with its answer once it is done, rejects when it could not be. `moved`: memory that goes over
+   * instead of being copied; it is empty here from then on.
+   */
+  ask<T = void>(order: Order, moved: readonly ArrayBuffer[] = []): Promise<T> {
     const request = this.next++
     return new Promise<T>((resolve, reject) => {
       this.waiting.set(request, { resolve: resolve as (value: unknown) => void, reject })
-      this.port.postMessage({ request, order } satisfies Letter)
+      this.port.postMessage({ request, order } satisfies Letter, moved)
       this.wake()
     })
   }

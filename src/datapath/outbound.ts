@@ -3,13 +3,15 @@
 //   1 check the frame             wire/ethernet (layer 3: wire/ipv4, wire/ipv6)
 //   2 find who gets it            overlay/fdb, or the network's flood list (layer 3: overlay/routes)
 //   3 compare with the path       overlay/vteps; too big: an ICMP answer goes back into the device (RFC 4459 §3.2)
-//   4 write the VXLAN header      wire/vxlan, into the headroom (layer 3: an Ethernet header in front of the packet first)
+//   4 write the VXLAN header      wire/vxlan, into the headroom (plain layer 3: an Ethernet header in front of the packet first;
+//                                 secure layer 3: nothing)
 //   5 choose port and TOS         wire/flow, wire/ecn
+//   6 secure: take counters       wireguard/session; without a session the packet is staged, native seals while it sends
 // The datagrams' batch has columns of its own over the frames' slab: bytes stay where the kernel put them, and copies for
 // several peers name the same bytes. When it is full the walk stops and goes on with the next `step`.
 // Read RFC 7348 §4–5 first. Temperature: hot.
 import type { Batch } from '../batch.ts'
-import { COPIES, type Counters, FLOODED, IN_PACKETS, TX_BYTES, TX_PACKETS, VTEP_TX_BYTES } from '../counters.ts'
+import { COPIES, type Counters, FLOODED, IN_PACKETS } from '../counters.ts'
 import * as drop from '../drop.ts'
 import { FULL, type Link } from '../link.ts'
 import type { Network, Networks } from '../overlay/networks.ts'
@@ -20,10 +22,21 @@ import * as flow from '../wire/flow.ts'
 import * as ipv4 from '../wire/ipv4.ts'
 import * as ipv6 from '../wire/ipv6.ts'
 import * as vxlan from '../wire/vxlan.ts'
+import type { Session } from '../wireguard/session.ts'
 import type { Answers } from './answers.ts'
 import type { Capture } from './capture.ts'
+import { wirePackets } from './segments.ts'
+import type { Settlement } from './settlement.ts'
 
-const EMSGSIZE = -90
+/** Sessions for what is to be sealed: datapath/tunnels.ts. */
+export interface Sealer {
+  /** Whether anybody knows where the tunnel's far end is. */
+  reachable(tunnel: number): boolean
+  /** The session for `packets` messages, whose counters are the caller's; undefined: `stage` them. */
+  sender(tunnel: number, packets: number): Session | undefined
+  /** Takes a copy of slot j of the datagrams, which goes out when there is a session. */
+  stage(datagrams: Batch, j: number, tunnel: number): void
+}
 
 export interface OutboundParts {
   readonly networks: Networks
@@ -35,8 +48,8 @@ export interface OutboundParts {
   readonly datagrams: Batch
   /** Seed of the hash that chooses source ports. */
   readonly seed: number
-  /** Asks the kernel for the path MTU towards a VTEP and notes it in `vteps.mtu`. */
-  learnMtu(vtep: number): void
+  readonly settlement: Settlement
+  readonly sealer: Sealer
 }
 
 export class Outbound {
@@ -106,7 +119,8 @@ export class Outbound {
       if (refused !== 0) return this.refuse(refused, i)
       // RFC 7348 §6.1: no inner VLAN tag unless configured. Refused, never stripped.
       if (!network.keepVlan && ethernet.isTagged(bytes, off)) return this.refuse(drop.INNER_VLAN_TAG, i)
-      this.hash = network.hashPort ? flow.hash(bytes, off, end, true, this.p.seed) : 0
+      // One socket sends all that is sealed: there the session tells flows apart no more than the port does.
+      this.hash = network.hashPort && !network.secure ? flow.hash(bytes, off, end, true, this.p.seed) : 0
       vxlan.write(bytes, off - vxlan.LEN, network.vni)
       // A station that speaks on our side has moved here, whatever was learned from afar.
       network.fdb.forgetLearned(ethernet.srcHi(bytes, off), ethernet.srcLo(bytes, off))
@@ -160,6 +174,10 @@ export class Outbound {
         )
       : network.routes.find4(ipv4.dst(bytes, packet))
     if (vtep === drop.NONE) return this.refuse(drop.NO_ROUTE, i)
+    if (network.secure) {
+      this.put(network, i, vtep, packet)
+      return false
+    }
     this.hash = network.hashPort ? flow.hash(bytes, packet, end, false, this.p.seed) : 0
     const off = packet - ethernet.LEN - vxlan.LEN
     const type = v6 ? ethernet.IPV6 : ethernet.IPV4
@@ -204,6 +222,28 @@ export class Outbound {
     datagrams.kind[j] = frames.kind[i]!
     datagrams.port[j] = this.hash & 0xffff
     datagrams.tos[j] = this.tos(network, i)
+    if (network.secure) this.seal(j, vteps.tunnel[vtep]!)
+    else datagrams.key[j] = drop.NONE
+  }
+
+  // The last slot of the datagrams gets a key and counters, or leaves the batch.
+  private seal(j: number, tunnel: number): void {
+    const { datagrams, sealer, counters } = this.p
+    const packets = wirePackets(datagrams, j)
+    if (!sealer.reachable(tunnel)) {
+      datagrams.count = j
+      counters.dropped(drop.NO_ENDPOINT, packets)
+      return
+    }
+    const session = sealer.sender(tunnel, packets)
+    if (session === undefined) {
+      datagrams.count = j
+      sealer.stage(datagrams, j, tunnel)
+      return
+    }
+    datagrams.key[j] = session.sendKey
+    datagrams.ctr[j] = session.counter
+    session.counter += packets
   }
 
   private tos(network: Network, i: number): number {
@@ -221,7 +261,7 @@ export class Outbound {
     const { frames } = this
     counters.dropped(drop.TOO_BIG, wirePackets(frames, i))
     const off = frames.off[i]!
-    answers.tooBig(network, frames, off, off + frames.len[i]!, vteps.mtu[vtep]! - vteps.overhead[vtep]! - vxlan.LEN)
+    answers.tooBig(network, frames, off, off + frames.len[i]!, vteps.mtu[vtep]! - vteps.overhead[vtep]!)
   }
 
   private refuse(code: number, i: number): boolean {
@@ -229,55 +269,9 @@ export class Outbound {
     return false
   }
 
-  // After a send: what went out, what did not, and why.
   private settle(failed: number): boolean {
     if (failed === FULL) return false
-    const { datagrams, counters } = this.p
-    for (let j = 0; j < datagrams.count; j++) {
-      const error = failed === 0 ? 0 : datagrams.err[j]!
-      if (error !== 0) {
-        this.failed(j, error)
-        continue
-      }
-      const network = this.p.networks.at(datagrams.link[j]!)
-      // Taken down while a socket was full: nobody asks for its counts any more.
-      if (network === undefined) continue
-      const n = wirePackets(datagrams, j)
-      const bytes = innerBytes(datagrams, j, n, network.layer2)
-      counters.addNetwork(datagrams.link[j]!, TX_PACKETS, n)
-      counters.addNetwork(datagrams.link[j]!, TX_BYTES, bytes)
-      counters.addVtep(datagrams.peer[j]!, VTEP_TX_BYTES, bytes)
-    }
+    this.p.settlement.settle(this.p.datagrams, failed)
     return true
   }
-
-  // EMSGSIZE: the path has shrunk, or the kernel has just learned that it had (ip(7), IP_MTU_DISCOVER).
-  private failed(j: number, error: number): void {
-    const { datagrams, counters, vteps, networks, answers } = this.p
-    const vtep = datagrams.peer[j]!
-    if (error !== EMSGSIZE) {
-      counters.dropped(drop.UDP_SEND_FAILED, wirePackets(datagrams, j))
-      return
-    }
-    this.p.learnMtu(vtep)
-    counters.dropped(drop.TOO_BIG, wirePackets(datagrams, j))
-    const network = networks.at(datagrams.link[j]!)
-    if (network === undefined || vteps.mtu[vtep] === 0) return
-    const frame = datagrams.off[j]! + (network.layer2 ? vxlan.LEN : vxlan.LEN + ethernet.LEN)
-    const end = datagrams.off[j]! + datagrams.len[j]!
-    answers.tooBig(network, datagrams, frame, end, vteps.mtu[vtep]! - vteps.overhead[vtep]! - vxlan.LEN)
-  }
-}
-
-/** Wire packets in slot i: a train counts as its segments. */
-function wirePackets(b: Batch, i: number): number {
-  const segment = b.segment[i]!
-  if (segment === 0) return 1
-  return Math.ceil((b.len[i]! - b.header[i]!) / segment)
-}
-
-/** Bytes of a datagram's slot as the device counts them: what segments repeat counts for each, what we put in front does not. */
-function innerBytes(b: Batch, j: number, packets: number, layer2: boolean): number {
-  const ours = layer2 ? vxlan.LEN : vxlan.LEN + ethernet.LEN
-  return b.len[j]! + (packets - 1) * b.header[j]! - packets * ours
 }

@@ -1,25 +1,25 @@
 // The data thread's tables, and what control's orders do to them and to native. One owner: only the data thread's loop calls
 // this, between batches. Cold, but for the two callbacks that the walks use.
-import { type Counters, FDB_ENTRIES, MAX_VTEPS, VTEP_MTU } from '../counters.ts'
+import { type Counters, FDB_ENTRIES, MAX_TUNNELS, MAX_VTEPS, VTEP_MTU } from '../counters.ts'
 import { NONE } from '../drop.ts'
 import { Fdb, STATIC, TICK } from '../overlay/fdb.ts'
 import { Network, Networks } from '../overlay/networks.ts'
 import { type Prefix, Routes } from '../overlay/routes.ts'
 import { Vteps } from '../overlay/vteps.ts'
+import type { Answers } from './answers.ts'
 import type { Far, FdbRow, News, Order, Settings } from './mailbox.ts'
+import { Settlement } from './settlement.ts'
+import { obeyTunnels } from './tunnel-orders.ts'
+import { type TunnelNative, Tunnels } from './tunnels.ts'
 
 /** What native does for the tables; host/addon's Engine has this shape. */
-export interface Native {
+export interface Native extends TunnelNative {
   setDevice(id: number, fd: number, ethernet: boolean, tcp: boolean, udp: boolean, mtu: number): void
   clearDevice(id: number): void
   setSocket(id: number, fd: number): void
   clearSocket(id: number): void
   setPool(id: number, fds: readonly number[], gso: boolean, maxSegments: number): void
   clearPool(id: number): void
-  setEndpoint(id: number, address: Uint8Array, local: Uint8Array, pool: number): void
-  clearEndpoint(id: number): void
-  /** The kernel's path MTU to a sockaddr, or -errno. */
-  pathMtu(address: Uint8Array): number
 }
 
 /** Addresses that speak without being peers get at most half of the ids, so that peers always find one. */
@@ -40,8 +40,12 @@ interface Side {
 export class Tables {
   readonly networks = new Networks()
   readonly vteps: Vteps
-  /** Port of each receiving socket, by socket id. */
+  /** Port of each receiving socket, by socket id; 0: WireGuard's. */
   readonly ports = new Uint16Array(4096)
+  /** By tunnel: the VTEP of its secure layer 3 network, or NONE. */
+  readonly bare = new Int32Array(MAX_TUNNELS).fill(NONE)
+  readonly settlement: Settlement
+  readonly tunnels: Tunnels
   private readonly native: Native
   private readonly counters: Counters
   private readonly news: (n: News) => void
@@ -54,12 +58,33 @@ export class Tables {
   /** Time of the batch in hand, milliseconds. */
   now = 0
 
-  constructor(native: Native, counters: Counters, seed: number, news: (n: News) => void) {
+  constructor(native: Native, counters: Counters, answers: Answers, seed: number, news: (n: News) => void) {
     this.native = native
     this.counters = counters
     this.seed = seed
     this.news = news
-    this.vteps = new Vteps(MAX_VTEPS, seed)
+    const { networks } = this
+    const vteps = new Vteps(MAX_VTEPS, seed)
+    this.vteps = vteps
+    this.settlement = new Settlement({
+      networks,
+      vteps,
+      counters,
+      answers,
+      learnMtu: (vtep) => this.learnMtu(vtep),
+      sealedSent: (tunnel, bytes) => this.tunnels.sealedSent(tunnel, bytes),
+      sealedFailed: (tunnel, error) => this.tunnels.sealedFailed(tunnel, error),
+    })
+    this.tunnels = new Tunnels({
+      native,
+      vteps,
+      counters,
+      settlement: this.settlement,
+      random: chance(seed),
+      seed,
+      news,
+      setMtu: (vtep, mtu) => this.setMtu(vtep, mtu),
+    })
   }
 
   get tick(): number {
@@ -87,6 +112,7 @@ export class Tables {
         Object.assign(this.side(order.id), { strangerPort: order.port, pool4: order.pool4, pool6: order.pool6 })
         return undefined
       case 'set-device':
+        this.tunnels.setDeviceMtu(order.id, order.layer2 ? 0 : order.mtu)
         return this.native.setDevice(order.id, order.fd, order.layer2, order.tcp, order.udp, order.mtu)
       case 'remove-device':
         return this.native.clearDevice(order.id)
@@ -113,7 +139,7 @@ export class Tables {
         this.network(order.id).captured = order.on
         return undefined
       default:
-        return undefined
+        return obeyTunnels(this.tunnels, order)
     }
   }
 
@@ -150,6 +176,14 @@ export class Tables {
 
   /** For the outbound walk, and after ICMP errors: asks the kernel for the path MTU towards a VTEP. */
   learnMtu(vtep: number): void {
+    if (vtep >= MAX_VTEPS) {
+      this.tunnels.learnMtu(vtep)
+      return
+    }
+    if (this.vteps.tunnel[vtep] !== NONE) {
+      this.tunnels.learnMemberMtu(vtep)
+      return
+    }
     const address = this.sockaddrs.get(vtep)
     if (!address) return
     const mtu = this.native.pathMtu(address)
@@ -235,6 +269,11 @@ export class Tables {
     if (vtep === NONE) return NONE
     if (had === NONE) this.counters.clearVtep(vtep)
     this.vteps.setStranger(vtep, false)
+    if (p.tunnel !== NONE) {
+      this.tunnels.adopt(vtep, p.tunnel)
+      if (!network.layer2) this.bare[p.tunnel] = vtep
+      return vtep
+    }
     this.setEndpoint(vtep, p.sockaddr, p.pool)
     this.setMtu(vtep, p.mtu)
     if (p.mac) {
@@ -269,6 +308,11 @@ export class Tables {
 
   private removeVtep(network: Network, vtep: number): void {
     network.fdb.forgetVtep(vtep)
+    const tunnel = this.vteps.tunnel[vtep]!
+    if (tunnel !== NONE) {
+      this.tunnels.abandon(vtep)
+      if (this.bare[tunnel] === vtep) this.bare[tunnel] = NONE
+    }
     this.native.clearEndpoint(vtep)
     this.sockaddrs.delete(vtep)
     this.vteps.remove(vtep)
@@ -319,6 +363,17 @@ export class Tables {
 
   private side(id: number): Side {
     return this.sides.get(id)!
+  }
+}
+
+// Jitter, which need not be secret: xorshift32 (Marsaglia 2003).
+function chance(seed: number): () => number {
+  let x = seed | 1
+  return () => {
+    x ^= x << 13
+    x ^= x >>> 17
+    x ^= x << 5
+    return (x >>> 0) / 2 ** 32
   }
 }
 

@@ -1,5 +1,7 @@
 // The networks this host is in: by VNI and port for what comes in, by device id for what goes out; who may speak in each.
 // RFC 7348 §4.1. A network's id is its device's id in native. Temperature: hot (byVni, columns), cold (add, remove).
+import * as ethernet from '../wire/ethernet.ts'
+import * as vxlan from '../wire/vxlan.ts'
 import type { Fdb } from './fdb.ts'
 import type { Routes } from './routes.ts'
 
@@ -18,7 +20,12 @@ export class Network {
   readonly id: number
   readonly vni: number
   readonly layer2: boolean
+  /** Sealed: frames behind a VXLAN header, packets bare. */
+  readonly secure: boolean
+  /** UDP port of a plain network; 0: a secure one. */
   readonly port: number
+  /** Bytes that the walk puts in front of what a device hands over. */
+  readonly front: number
   readonly fdb: Fdb
   readonly routes: Routes
   /** Our own MAC. */
@@ -43,7 +50,9 @@ export class Network {
     this.id = id
     this.vni = vni
     this.layer2 = layer2
+    this.secure = port === 0
     this.port = port
+    this.front = layer2 ? vxlan.LEN : this.secure ? 0 : vxlan.LEN + ethernet.LEN
     this.fdb = fdb
     this.routes = routes
   }
@@ -82,7 +91,7 @@ export class Networks {
     return this.byId[id]
   }
 
-  /** The network of a VNI; the caller compares its port. VNIs are unique on a host. */
+  /** The network of a VNI; the caller compares its port and whether it is secure. VNIs are unique on a host. */
   byVni(vni: number): Network | undefined {
     return this.byNumber.get(vni)
   }

@@ -1,20 +1,32 @@
 // The far ends: which addresses may speak in which network, and what is known of each. An id stands for one address in one
 // network; FDB entries and routes name ids, and native keeps an endpoint under the same number.
 // Peers come and go with the configuration. Where a network accepts strangers (`accept`), one that speaks gets an id too, and
-// loses it when no station is learned behind it. Temperature: hot (find and the columns), cold (add, remove).
+// loses it when no station is learned behind it. In a secure network a far end is a key, wherever it is: its tunnel's number,
+// dressed as an address that nobody has (`keyWords`). Temperature: hot (find and the columns), cold (add, remove).
 import { NONE } from '../drop.ts'
 
 const STRIDE = 6
 const NETWORK = 4
 const ID = 5
 const FREE = -1
+/** 100::/64, which is never on a wire (RFC 6666 §4): in front of a tunnel's number. */
+export const KEYED = 0x01000000
+
+/** The four words under which a tunnel is found. */
+export function keyWords(tunnel: number): number[] {
+  return [KEYED, 0, 0, tunnel]
+}
 
 export class Vteps {
   readonly capacity: number
-  /** Columns by id. Path MTU in bytes; network id or NONE when the id is free; underlay header bytes in front of VXLAN. */
+  /** Columns by id. Path MTU in bytes; network id or NONE when the id is free; bytes that the underlay's headers and seal take. */
   readonly mtu: Int32Array
   readonly network: Int32Array
   readonly overhead: Int32Array
+  /** Secure networks: the tunnel it is reached through; NONE: in clear text. */
+  readonly tunnel: Int32Array
+  /** Secure layer 3: packets are filled up to multiples of 16, at most to this length; 0: they are not. */
+  readonly pad: Uint16Array
   /** 1: a stranger that `accept` let in, not a peer of the configuration. */
   readonly stranger: Uint8Array
   /** Layer 3: the MAC to write to; all ones (broadcast) until learned or configured. */
@@ -39,6 +51,8 @@ export class Vteps {
     this.mtu = new Int32Array(capacity)
     this.network = new Int32Array(capacity).fill(NONE)
     this.overhead = new Int32Array(capacity)
+    this.tunnel = new Int32Array(capacity).fill(NONE)
+    this.pad = new Uint16Array(capacity)
     this.stranger = new Uint8Array(capacity)
     this.macHi = new Uint16Array(capacity)
     this.macLo = new Int32Array(capacity)
@@ -69,6 +83,8 @@ export class Vteps {
     this.strangers += stranger ? 1 : 0
     this.mtu[id] = 0
     this.overhead[id] = a === 0 && b === 0 && c === 0xffff ? 28 : 48
+    this.tunnel[id] = a === KEYED && b === 0 && c === 0 ? d : NONE
+    this.pad[id] = 0
     this.macHi[id] = 0xffff
     this.macLo[id] = -1
     this.macFixed[id] = 0

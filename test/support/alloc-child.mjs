@@ -8,6 +8,7 @@ import { Answers } from '../../dist/datapath/answers.js'
 import { Capture } from '../../dist/datapath/capture.js'
 import { Inbound } from '../../dist/datapath/inbound.js'
 import { Outbound } from '../../dist/datapath/outbound.js'
+import { Settlement } from '../../dist/datapath/settlement.js'
 import { Fdb } from '../../dist/overlay/fdb.js'
 import { Network, Networks } from '../../dist/overlay/networks.js'
 import { Routes } from '../../dist/overlay/routes.js'
@@ -64,15 +65,20 @@ function batch(packets, l3) {
   return b
 }
 
+// Nothing is sealed here.
+const unsealed = { sealedSent() {}, sealedFailed() {}, reachable: () => false, sender: () => undefined, stage() {} }
+
 function outward(packets, layer2) {
   const b = batch(packets, layer2 ? 14 : 0)
   const answers = new Answers(swallow, SEED)
+  const parts = tables(layer2)
   const out = new Outbound({
-    ...tables(layer2),
+    ...parts,
     answers,
     datagrams: new Batch(64, b.bytes),
     seed: SEED,
-    learnMtu: () => {},
+    settlement: new Settlement({ ...parts, answers, ...unsealed, learnMtu: () => {} }),
+    sealer: unsealed,
   })
   return () => {
     out.begin(b)
@@ -87,12 +93,14 @@ function inward(packets, layer2) {
     ...tables(layer2),
     frames: new Batch(64, b.bytes),
     ports,
+    bare: new Int32Array(0),
+    probe: () => 0,
     addStranger: () => -1,
     ownMac: () => {},
   })
   let tick = 0
   return () => {
-    walk.begin(b, tick++)
+    walk.begin(b, tick++, false)
     while (walk.step()) walk.send(swallow)
   }
 }

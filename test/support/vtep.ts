@@ -8,6 +8,7 @@ import { Inbound } from '../../src/datapath/inbound.ts'
 import type { Far, News, Settings } from '../../src/datapath/mailbox.ts'
 import { Outbound } from '../../src/datapath/outbound.ts'
 import { type Native, Tables } from '../../src/datapath/tables.ts'
+import { NONE, UNKNOWN_PAYLOAD } from '../../src/drop.ts'
 import { mapped16, pack, unpack } from '../../src/host/sockaddr.ts'
 import { FULL, type Link } from '../../src/link.ts'
 import { PEERS } from '../../src/overlay/networks.ts'
@@ -104,6 +105,7 @@ export const SETTINGS: Settings = {
 export function far(address: string, more: Partial<Far> = {}): Far {
   return {
     words: words(address),
+    tunnel: NONE,
     sockaddr: pack(address, PORT),
     pool: 0,
     mtu: 1500,
@@ -168,6 +170,12 @@ export class FakeNative implements Native {
   clearEndpoint(id: number): void {
     this.endpoints.delete(id)
   }
+  setKey(slot: number): void {
+    this.calls.push(`setKey ${slot}`)
+  }
+  clearKey(slot: number): void {
+    this.calls.push(`clearKey ${slot}`)
+  }
   pathMtu(address: Uint8Array): number {
     return this.mtus.get(unpack(address)!.address) ?? -101
   }
@@ -197,18 +205,20 @@ export class Vtep {
   constructor(o: VtepOptions = {}) {
     const { counters } = this
     const seed = o.seed ?? SEED
-    this.tables = new Tables(this.native, counters, seed, (n) => this.news.push(n))
-    this.tables.ports[0] = PORT
     this.answers = new Answers(this.device, seed)
+    this.tables = new Tables(this.native, counters, this.answers, seed, (n) => this.news.push(n))
+    this.tables.ports[0] = PORT
     const capture = new Capture((_network, frame) => this.captured.push(frame))
-    const { networks, vteps, ports } = this.tables
+    const { networks, vteps, ports, bare, settlement, tunnels } = this.tables
     this.outbound = new Outbound({
       ...{ networks, vteps, counters, capture, seed, answers: this.answers },
       datagrams: new Batch(o.datagrams ?? 64, this.slabOut),
-      learnMtu: (vtep) => this.tables.learnMtu(vtep),
+      settlement,
+      sealer: tunnels,
     })
     this.inbound = new Inbound({
-      ...{ networks, vteps, counters, capture, ports },
+      ...{ networks, vteps, counters, capture, ports, bare },
+      probe: () => UNKNOWN_PAYLOAD,
       frames: new Batch(o.frames ?? 64, this.slabIn),
       addStranger: (n, a, b, c, d) => this.tables.addStranger(n, a, b, c, d),
       ownMac: (n, vtep) => this.tables.ownMac(n, vtep),
@@ -246,7 +256,7 @@ export class Vtep {
       b.addr.set(pack(d.from, 50_000 + i), i * ADDR_LEN)
       b.count = i + 1
     }
-    this.inbound.begin(b, this.tables.tick)
+    this.inbound.begin(b, this.tables.tick, false)
     while (this.inbound.step()) this.inbound.send(this.device)
     return this.device.take()
   }

@@ -1,0 +1,304 @@
+// The control thread's side of secure networks: which peer is which tunnel, and the handshakes with them (src/wireguard). The
+// data thread asks for initiations, hands over what comes in, and gets sessions back. Cold; handshake arithmetic happens here,
+// so that it never stalls a packet.
+import { randomFillSync } from 'node:crypto'
+import { isIP } from 'node:net'
+import {
+  type Counters,
+  MAX_TUNNELS,
+  STAT_NOW,
+  TUNNEL_HANDSHAKE,
+  TUNNEL_HANDSHAKING,
+  TUNNEL_STATE,
+  TUNNEL_UP,
+} from '../counters.ts'
+import { ready as sodiumReady } from '../crypto/sodium.ts'
+import type { Mailbox, News } from '../datapath/mailbox.ts'
+import * as drop from '../drop.ts'
+import * as sockaddr from '../host/sockaddr.ts'
+import { Handshakes, type Outcome, type Why } from '../wireguard/handshakes.ts'
+import { endpointText } from './endpoint.ts'
+import type { PeerConfig } from './model.ts'
+import { Refusal } from './refusal.ts'
+import type { PeerSession } from './report.ts'
+import type { Resolver } from './resolve.ts'
+import type { Secret } from './secret.ts'
+
+/** Initiations in vain after which a peer's name is looked up again, whatever address it had. */
+const RESOLVE_AFTER = 2
+
+const CODES: Record<Why, number> = {
+  'not-wireguard': drop.NOT_WIREGUARD,
+  'no-key': drop.UNKNOWN_PEER,
+  'bad-mac': drop.BAD_MAC,
+  'rate-limited': drop.HANDSHAKE_LIMITED,
+  'unknown-peer': drop.UNKNOWN_PEER,
+  'bad-tag': drop.BAD_TAG,
+  replay: drop.REPLAY,
+  flood: drop.HANDSHAKE_LIMITED,
+  'no-handshake': drop.UNKNOWN_PEER,
+  'bad-cookie': drop.BAD_TAG,
+}
+
+interface Place {
+  readonly address: string
+  readonly port: number
+}
+
+interface Remote {
+  readonly id: number
+  peer: PeerConfig
+  /** The endpoint that the configuration gave last; null: none, or a name without an address yet. */
+  configured: Place | null
+  /** Where it is: the configuration's word, or where it called from. */
+  place: Place | null
+  /** Initiations since the last session. */
+  attempts: number
+}
+
+export interface TunnelsParts {
+  readonly mailbox: Mailbox
+  readonly counters: Counters
+  readonly resolver: Resolver
+  /** Looks a name up again; resolves to whether its address changed. */
+  lookUp(host: string): Promise<boolean>
+  /** A handshake with a peer went wrong, or something about it is worth a line in the log. */
+  said(line: string): void
+}
+
+export class TunnelControl {
+  private readonly p: TunnelsParts
+  private readonly handshakes = new Handshakes((bytes) => randomFillSync(bytes))
+  private readonly byKey = new Map<string, Remote>()
+  private readonly byId: (Remote | undefined)[] = []
+  private key: Secret | null = null
+  private outcomes: { tunnel: number; code: number; bytes: number }[] = []
+  private reporting = false
+
+  private constructor(parts: TunnelsParts) {
+    this.p = parts
+  }
+
+  static async open(parts: TunnelsParts): Promise<TunnelControl> {
+    await sodiumReady
+    return new TunnelControl(parts)
+  }
+
+  /** Our private key, from now on. */
+  async setPrivateKey(key: Secret | null): Promise<void> {
+    if (key === this.key || key?.equals(this.key)) return
+    const first = this.key === null
+    this.key = key
+    const bytes = key?.copy() ?? null
+    this.handshakes.setPrivateKey(bytes)
+    bytes?.fill(0)
+    if (!first) await this.p.mailbox.ask({ kind: 'renew-tunnels' })
+  }
+
+  /** Adds and changes tunnels, so that there is one for each of these peers. `port`: of an endpoint without one. */
+  async want(peers: readonly PeerConfig[], port: number): Promise<void> {
+    for (const peer of peers) {
+      const had = this.byKey.get(peer.publicKey!)
+      if (had) await this.change(had, peer, port)
+      else await this.add(peer, port)
+    }
+  }
+
+  /** Lets go of all others. Nothing refers to them any more. */
+  async retain(peers: readonly PeerConfig[]): Promise<void> {
+    const keys = new Set(peers.map((p) => p.publicKey))
+    for (const [key, remote] of this.byKey) {
+      if (keys.has(key)) continue
+      this.byKey.delete(key)
+      this.byId[remote.id] = undefined
+      this.handshakes.removePeer(remote.id)
+      await this.p.mailbox.ask({ kind: 'remove-tunnel', tunnel: remote.id })
+    }
+  }
+
+  /** The tunnel to a key that `want` has named. */
+  tunnel(publicKey: string): number {
+    return this.byKey.get(publicKey)!.id
+  }
+
+  /** Where a key is, as far as is known. */
+  place(publicKey: string): Place | null {
+    return this.byKey.get(publicKey)?.place ?? null
+  }
+
+  /** For `status`. */
+  session(publicKey: string): PeerSession | null {
+    const remote = this.byKey.get(publicKey)
+    if (!remote) return null
+    const { counters } = this.p
+    const completed = counters.tunnel(remote.id, TUNNEL_HANDSHAKE)
+    const state = counters.tunnel(remote.id, TUNNEL_STATE)
+    const age = Math.max(0, counters.stats[STAT_NOW]! - completed)
+    return {
+      endpoint: remote.place ? endpointText(remote.place.address, remote.place.port) : null,
+      lastHandshakeSeconds: completed === 0 ? null : Math.floor(age / 1000),
+      state: state === TUNNEL_UP ? 'up' : state === TUNNEL_HANDSHAKING ? 'handshaking' : 'idle',
+    }
+  }
+
+  /** The host's routes or addresses have changed. */
+  async hostChanged(): Promise<void> {
+    if (this.byKey.size > 0) await this.p.mailbox.ask({ kind: 'forget-sources' })
+  }
+
+  /** What the data thread says; false: it is about something else. */
+  hear(n: News): boolean {
+    switch (n.kind) {
+      case 'handshake':
+        this.take(n)
+        return true
+      case 'initiate':
+        this.initiate(n.tunnel)
+        return true
+      case 'retired':
+        this.handshakes.release(n.index)
+        return true
+      case 'clear-handshake':
+        this.handshakes.clear(n.tunnel)
+        return true
+      case 'roamed':
+        this.roamed(n.tunnel, n.address)
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** Forgets every key. */
+  close(): void {
+    this.handshakes.setPrivateKey(null)
+    for (const remote of this.byKey.values()) this.handshakes.removePeer(remote.id)
+    this.byKey.clear()
+  }
+
+  private async add(peer: PeerConfig, port: number): Promise<void> {
+    const id = this.freeId()
+    const psk = peer.presharedKey?.copy() ?? null
+    this.handshakes.addPeer(id, Buffer.from(peer.publicKey!, 'base64'), psk)
+    psk?.fill(0)
+    const configured = this.configured(peer, port)
+    const remote: Remote = { id, peer, configured, place: null, attempts: 0 }
+    this.byKey.set(peer.publicKey!, remote)
+    this.byId[id] = remote
+    await this.order(remote, configured)
+  }
+
+  private async change(remote: Remote, peer: PeerConfig, port: number): Promise<void> {
+    const before = remote.peer
+    remote.peer = peer
+    if (!(peer.presharedKey?.equals(before.presharedKey) ?? before.presharedKey === null)) {
+      const psk = peer.presharedKey?.copy() ?? null
+      this.handshakes.setPresharedKey(remote.id, psk)
+      psk?.fill(0)
+    }
+    const configured = this.configured(peer, port)
+    // An endpoint that says the same as before does not call a roaming peer back.
+    const moved = configured !== null && !isSame(configured, remote.configured)
+    if (configured !== null) remote.configured = configured
+    if (moved || peer.keepaliveSec !== before.keepaliveSec) await this.order(remote, moved ? configured : null)
+  }
+
+  private async order(remote: Remote, place: Place | null): Promise<void> {
+    if (place) remote.place = place
+    await this.p.mailbox.ask({
+      kind: 'set-tunnel',
+      tunnel: remote.id,
+      keepalive: remote.peer.keepaliveSec * 1000,
+      endpoint: place ? sockaddr.pack(place.address, place.port) : null,
+    })
+  }
+
+  private configured({ endpoint }: PeerConfig, port: number): Place | null {
+    if (!endpoint) return null
+    const address = this.p.resolver.address(endpoint.host)
+    return address === undefined ? null : { address, port: endpoint.port ?? port }
+  }
+
+  private take(n: News & { kind: 'handshake' }): void {
+    const outcome = this.handshakes.handle(n.message, n.from, n.waiting, monotonic())
+    this.report(outcome, n.message.length)
+    const { mailbox } = this.p
+    if (outcome.kind === 'send') {
+      void mailbox.ask({ kind: 'answer', message: outcome.message, to: n.from, local: n.local })
+    } else if (outcome.kind === 'session') {
+      const remote = this.byId[outcome.peer]
+      if (remote) remote.attempts = 0
+      const send = moved(outcome.session.send)
+      const receive = moved(outcome.session.receive)
+      const session = { ...outcome.session, send, receive }
+      const { from, local } = n
+      void mailbox.ask({ kind: 'session', tunnel: outcome.peer, session, from, local, message: outcome.message }, [
+        send.buffer,
+        receive.buffer,
+      ])
+    }
+  }
+
+  // Told together: under a flood a reply for each would cost more than the message did.
+  private report(outcome: Outcome, bytes: number): void {
+    const tunnel = 'peer' in outcome ? outcome.peer : drop.NONE
+    this.outcomes.push({ tunnel, code: outcome.kind === 'nothing' ? CODES[outcome.why] : 0, bytes })
+    if (this.reporting) return
+    this.reporting = true
+    setImmediate(() => {
+      const { outcomes } = this
+      this.outcomes = []
+      this.reporting = false
+      void this.p.mailbox.ask({ kind: 'handled', outcomes })
+    })
+  }
+
+  private initiate(tunnel: number): void {
+    const remote = this.byId[tunnel]
+    if (!remote) return
+    const message = this.handshakes.initiate(tunnel, monotonic(), Date.now())
+    if (message) void this.p.mailbox.ask({ kind: 'initiation', tunnel, message })
+    remote.attempts++
+    if (remote.attempts > RESOLVE_AFTER) void this.resolveAgain(remote).catch((e: unknown) => this.p.said(String(e)))
+  }
+
+  // Nobody answers: the name may stand for another address by now, or the peer may be back where it began.
+  private async resolveAgain(remote: Remote): Promise<void> {
+    const { endpoint, name } = remote.peer
+    if (!endpoint || isIP(endpoint.host) !== 0) return
+    await this.p.lookUp(endpoint.host)
+    const address = this.p.resolver.address(endpoint.host)
+    if (address === undefined || this.byId[remote.id] !== remote || address === remote.place?.address) return
+    const port = endpoint.port ?? remote.configured?.port ?? remote.place?.port
+    if (port === undefined) return
+    const before = remote.place ? `no answer from ${remote.place.address}; ` : ''
+    this.p.said(`peer ${name}: ${before}${endpoint.host} is ${address} now`)
+    remote.configured = { address, port }
+    await this.order(remote, remote.configured)
+  }
+
+  private roamed(tunnel: number, address: Uint8Array): void {
+    const remote = this.byId[tunnel]
+    if (remote) remote.place = sockaddr.unpack(address)
+  }
+
+  private freeId(): number {
+    for (let id = 0; id < MAX_TUNNELS; id++) if (!this.byId[id]) return id
+    throw new Refusal(`peers: at most ${MAX_TUNNELS} with a publicKey in one agent`, 2)
+  }
+}
+
+function isSame(a: Place, b: Place | null): boolean {
+  return b !== null && a.address === b.address && a.port === b.port
+}
+
+function monotonic(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n)
+}
+
+/** A copy in memory of its own, which can be moved; the original is zeroed. */
+function moved(key: Uint8Array): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(key)
+  key.fill(0)
+  return out
+}
