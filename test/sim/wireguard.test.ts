@@ -168,7 +168,8 @@ describe('renewal', () => {
       [w.b, 'b'],
     ] as const) {
       expect(h.got.length, name).toBeGreaterThan(3000 * 0.75)
-      expect(Object.keys(h.refused).sort(), name).toEqual(['replay', 'unknown-peer'])
+      expect(h.refused['bad-tag']).toBeUndefined()
+      expect(h.refused['replay'], name).toBeGreaterThan(100)
       // Of a session that was just replaced, at most.
       expect(h.refused['unknown-peer'] ?? 0).toBeLessThan(60)
     }
