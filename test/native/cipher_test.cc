@@ -265,26 +265,31 @@ TEST(every_job_is_done_once_whoever_does_it) {
   }
 }
 
-TEST(a_crew_helps) {
+TEST(a_crew_helps_and_is_waited_for) {
   struct Meeting {
     std::atomic<uint32_t> here{0};
+    std::atomic<uint32_t> steps{0};
   };
   if (Crew::spare_cores() == 0) {
     skip("one core");
     return;
   }
+  constexpr uint32_t kSteps = 1000000;
   Crew crew;
   crew.set_size(1);
   Meeting meeting;
-  // Neither job ends before the other has begun: one thread alone would never get through.
+  // Neither job ends before the other has begun, so one thread alone would never get through; and the
+  // helper's takes much longer than any patience.
   crew.run(
       2,
-      [](void *context, uint32_t, uint32_t) {
+      [](void *context, uint32_t, uint32_t thread) {
         auto *m = static_cast<Meeting *>(context);
         m->here++;
         while (m->here < 2) {
         }
+        for (uint32_t i = 0; i < kSteps && thread != 0; i++) m->steps++;
       },
       &meeting);
   CHECK_EQ(meeting.here.load(), 2u);
+  CHECK_EQ(meeting.steps.load(), kSteps);
 }

@@ -328,6 +328,26 @@ TEST(a_message_that_gso_refuses_goes_out_sealed_all_the_same) {
   }
 }
 
+TEST(a_segment_that_is_refused_alone_costs_no_other) {
+  Faults faults;
+  for (int32_t key : {0, kNone}) {
+    Wire w;
+    if (!open_wire(w)) return;
+    std::vector<Bytes> want;
+    with_key(w, put_train(w, super(5000), 1000, 0, 0, &want), key, 0);
+    int singles = 0;
+    on_message = [&](const msghdr &m) { return segment_of(m) ? EIO : ++singles == 2 ? EPERM : 0; };
+    CHECK(w.send());
+    CHECK_EQ(w.tray.batch.c.err[0], -EPERM);
+    want.erase(want.begin() + 1);
+    auto got = w.receive(0);
+    CHECK_EQ(got.size(), want.size());
+    for (size_t i = 0; i < got.size() && i < want.size(); i++) {
+      CHECK((key == 0 ? opened(w, got[i].bytes) : got[i].bytes) == want[i]);
+    }
+  }
+}
+
 // Between a full socket and the resume a session may end, and its slot may get the next session's key: that
 // one must never see a counter of the old.
 TEST(a_key_that_goes_while_a_socket_is_full_takes_its_packets_along) {
@@ -336,6 +356,8 @@ TEST(a_key_that_goes_while_a_socket_is_full_takes_its_packets_along) {
     for (bool replaced : {false, true}) {
       Wire w;
       if (!open_wire(w)) return;
+      uint32_t before = w.put(pattern(50, 1), 0);
+      with_key(w, before, 1, 99);
       uint32_t a = put_train(w, super(20000), 1000, 0, 0, nullptr);
       with_key(w, a, 0, 0);
       uint32_t b = w.put(pattern(100, 1), 0);
@@ -357,12 +379,13 @@ TEST(a_key_that_goes_while_a_socket_is_full_takes_its_packets_along) {
       }
       CHECK(w.resume());
       const int32_t *err = w.tray.batch.c.err;
+      CHECK_EQ(err[before], 0);
       CHECK_EQ(err[a], -ENOKEY);
       CHECK_EQ(err[b], -ENOKEY);
       CHECK_EQ(err[c], 0);
       CHECK_EQ(err[d], 0);
       CHECK_EQ(w.sender.failed(), 2u);
-      CHECK_EQ(w.receive(0).size(), singly ? 5u : 2u);
+      CHECK_EQ(w.receive(0).size(), singly ? 5u : 3u);
     }
   }
 }
