@@ -1,5 +1,6 @@
 // Keys of 32 bytes as WireGuard writes them, in base64, and the public half of a private one. Only the canonical text is a
 // key, as with wg(8): 44 characters whose last carries no stray bits, so that two texts are one key only when they are equal.
+// By OpenSSL, which answers at once: a configuration is read without waiting for the handshake's library to load.
 import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto'
 
 export const KEY_LEN = 32

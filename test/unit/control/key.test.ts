@@ -9,6 +9,8 @@ import {
   keyFromBase64,
   publicKeyOf,
 } from '../../../src/control/key.ts'
+import { ready } from '../../../src/crypto/sodium.ts'
+import { publicKey } from '../../../src/crypto/x25519.ts'
 
 const ZERO = `${'A'.repeat(43)}=`
 
@@ -79,6 +81,14 @@ describe('a key pair', () => {
     clamped[0]! &= 248
     clamped[31] = (clamped[31]! & 127) | 64
     expect(publicKeyOf(loose)).toEqual(publicKeyOf(clamped))
+  })
+
+  test('has the public key that the handshake will use', async () => {
+    await ready
+    for (let i = 0; i < 20; i++) {
+      const key = Uint8Array.from(randomBytes(32))
+      expect(publicKeyOf(key)).toEqual(publicKey(key))
+    }
   })
 
   test('is made clamped and never twice', () => {
