@@ -13,6 +13,7 @@
 #include "addon_aead.h"
 #include "addon_error.h"
 #include "addon_host.h"
+#include "addon_value.h"
 #include "engine.h"
 #include "udp_open.h"
 
@@ -202,10 +203,11 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   Napi::Value set_endpoint(const Napi::CallbackInfo &info) {
     Endpoint e;
     if (!info[0].IsNumber() || !copy_bytes(info[1], e.addr, kAddrLen) ||
-        !copy_bytes(info[2], e.local, kLocalLen) || !info[3].IsNumber()) {
+        !copy_bytes(info[2], e.local, kLocalLen) || !info[3].IsNumber() ||
+        !(info[4].IsUndefined() || is_int(info[4], 0, UINT16_MAX))) {
       return misuse(info.Env(), "setEndpoint(id, address, local, pool, pad?)");
     }
-    if (info[4].IsNumber()) e.pad = static_cast<uint16_t>(u32(info, 4));
+    if (!info[4].IsUndefined()) e.pad = static_cast<uint16_t>(u32(info, 4));
     e.pool = info[3].As<Napi::Number>().Int32Value();
     engine_->set_endpoint(u32(info, 0), e);
     return info.Env().Undefined();

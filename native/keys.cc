@@ -41,7 +41,8 @@ int KeyTable::grow(uint32_t slots) {
   while (size / sizeof(Key) < slots) size *= 2;
   void *at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return -errno;
-  locked_ = mlock(at, size) == 0;
+  // Refused by RLIMIT_MEMLOCK: then the keys may be swapped out, which is no reason to do without them.
+  static_cast<void>(mlock(at, size));
   madvise(at, size, MADV_DONTDUMP);
   if (keys_ != nullptr) {
     memcpy(at, keys_, size_);

@@ -37,9 +37,6 @@ class KeyTable {
   /// that was taken for the old key must never meet the new one: compare with Key::born.
   uint64_t changes() const { return changes_; }
 
-  /// Whether all pages are locked.
-  bool locked() const { return locked_; }
-
   static constexpr uint32_t kMaxKeys = 1 << 16;
 
  private:
@@ -49,7 +46,6 @@ class KeyTable {
   size_t size_ = 0;  // bytes mapped
   uint32_t room_ = 0;
   uint64_t changes_ = 0;
-  bool locked_ = false;
 };
 
 }  // namespace vtepd

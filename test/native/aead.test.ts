@@ -143,6 +143,7 @@ describe('keys and ciphers', () => {
       () => engine.setKey(0, key, -1),
       () => engine.setKey(0, key, 2 ** 32),
       () => engine.clearKey(65536),
+      () => engine.setEndpoint(0, new Uint8Array(32), new Uint8Array(16), 0, 65536),
       () => engine.setHelpers(4),
       () => engine.setHelpers(-1),
       () => engine.open(0, 1),
@@ -154,6 +155,16 @@ describe('keys and ciphers', () => {
     engine.setKey(65535, key, 2 ** 32 - 1)
     engine.clearKey(65535)
     engine.clearKey(1)
+  })
+
+  it('keys lie in memory that is locked and not dumped', (context) => {
+    const limit = /^Max locked memory\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+    if (Number(limit) < 65536) context.skip('RLIMIT_MEMLOCK is too low')
+    const engine = new Engine()
+    const before = guardedRegions()
+    engine.setKey(0, packet(32), 1)
+    expect(guardedRegions()).toBe(before + 1)
+    engine.clearKey(0)
   })
 
   it('the threads that help are gone with the worker that had them', async () => {
@@ -200,6 +211,12 @@ function seal(text: Uint8Array, key: Uint8Array, remote: number, counter: number
   cipher.final()
   message.set(cipher.getAuthTag(), 16 + text.length)
   return message
+}
+
+/** Memory of this process that is locked (lo) and left out of core dumps (dd); proc_pid_smaps(5). */
+function guardedRegions(): number {
+  const flags = readFileSync('/proc/self/smaps', 'utf8').match(/^VmFlags:.*$/gm) ?? []
+  return flags.filter((line) => / lo\b/.test(line) && / dd\b/.test(line)).length
 }
 
 /** Names of this process's threads. */
