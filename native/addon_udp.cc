@@ -24,6 +24,12 @@ Napi::Value udp_has_gso_js(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), udp_has_gso(as_int(info[0])));
 }
 
+Napi::Value udp_mark_js(const Napi::CallbackInfo &info) {
+  if (!info[0].IsNumber() || !info[1].IsNumber()) return misuse(info.Env(), "udpMark(fd, mark)");
+  int status = udp_mark(as_int(info[0]), info[1].As<Napi::Number>().Uint32Value());
+  return status < 0 ? fail(info.Env(), status, "setsockopt") : info.Env().Undefined();
+}
+
 Napi::Value path_mtu_js(const Napi::CallbackInfo &info) {
   static const uint8_t anywhere[kAddrLen] = {};
   const uint8_t *addr = as_bytes(info[0], kAddrLen);
@@ -37,6 +43,7 @@ Napi::Value path_mtu_js(const Napi::CallbackInfo &info) {
 void init_udp(Napi::Env env, Napi::Object exports) {
   exports.Set("udpOpen", Napi::Function::New(env, udp_open_js, "udpOpen"));
   exports.Set("udpHasGso", Napi::Function::New(env, udp_has_gso_js, "udpHasGso"));
+  exports.Set("udpMark", Napi::Function::New(env, udp_mark_js, "udpMark"));
   exports.Set("pathMtu", Napi::Function::New(env, path_mtu_js, "pathMtu"));
 }
 

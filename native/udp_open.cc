@@ -76,6 +76,10 @@ bool udp_has_gso(int fd) {
   return getsockopt(fd, SOL_UDP, UDP_SEGMENT, &value, &size) == 0;
 }
 
+int udp_mark(int fd, uint32_t mark) {
+  return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0 ? -errno : 0;
+}
+
 uint32_t udp_max_segments() {
   utsname u;
   int major = 0;

@@ -20,6 +20,9 @@ int udp_open(const uint8_t *addr, uint32_t flags, int buffer, const char **step)
 /// Whether the kernel takes UDP_SEGMENT on this socket.
 bool udp_has_gso(int fd);
 
+/// Gives what the socket sends a mark for routing rules (SO_MARK, socket(7)); 0: none. Returns 0 or -errno.
+int udp_mark(int fd, uint32_t mark);
+
 /// Segments one UDP_SEGMENT message may have: 64 before Linux 6.9, 128 since; one less to stay on the safe
 /// side of both ways of counting.
 uint32_t udp_max_segments();

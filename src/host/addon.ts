@@ -139,6 +139,7 @@ interface Addon {
   aeadUse(name: string | null): void
   udpOpen(address: Uint8Array, flags: number, bufferBytes: number): number
   udpHasGso(fd: number): boolean
+  udpMark(fd: number, mark: number): void
   pathMtu(address: Uint8Array, from?: Uint8Array): number
   wake(fd: number): void
   layout(): Layout
@@ -199,7 +200,7 @@ export const FD_PRIORITIZED = 8
 
 const addon = load()
 
-export const { udpOpen, udpHasGso, pathMtu, wake, layout, slab } = addon
+export const { udpOpen, udpHasGso, udpMark, pathMtu, wake, layout, slab } = addon
 /**
  * ChaCha20-Poly1305 as this process can do it: aeadEngines() names what passed the self-test, best first; aeadEngine() is
  * what the next Engine of this thread gets, null when there is none; aeadUse() chooses (null: the best).
