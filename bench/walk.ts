@@ -90,7 +90,7 @@ function inbound(name: string, batch: Batch, slots: number, unit: 'packet' | 'tr
   const { parts } = tables()
   const sink = new Swallow()
   const own = new Batch(4096, batch.bytes)
-  const ports = new Uint16Array(4096).fill(PORT)
+  const ports = new Int32Array(4096).fill(PORT)
   const none = { bare: new Int32Array(0), probe: () => 0, addStranger: () => NONE, ownMac: () => {} }
   const walker = new Inbound({ ...parts, frames: own, ports, ...none })
   const turn = (): number => {

@@ -13,7 +13,7 @@ import type { Letter, News } from './datapath/mailbox.ts'
 import { Outbound } from './datapath/outbound.ts'
 import { Tables } from './datapath/tables.ts'
 import { Unseal } from './datapath/unseal.ts'
-import { NONE, UNKNOWN_PAYLOAD } from './drop.ts'
+import { NONE } from './drop.ts'
 import { Engine, layout, pathMtu, slab } from './host/addon.ts'
 import { DeviceLink, UdpLink } from './host/links.ts'
 
@@ -123,7 +123,7 @@ class DataThread {
       ports,
       bare,
       frames: framesIn,
-      probe: () => UNKNOWN_PAYLOAD,
+      probe: (tunnel, b, off, end) => tunnels.agentMessage(tunnel, b, off, end),
       addStranger: (n, a, b, c, d) => tables.addStranger(n, a, b, c, d),
       ownMac: (n, vtep) => tables.ownMac(n, vtep),
     })

@@ -2,7 +2,7 @@
 // sockets that differ by source port only (RFC 7348 §5: the source port tells inner flows apart); for WireGuard one on every
 // address of each family, which also sends. Opened when first wanted, closed by `retain` when nobody does. Cold.
 import { closeSync } from 'node:fs'
-import type { Mailbox } from '../datapath/mailbox.ts'
+import { type Mailbox, SEALED } from '../datapath/mailbox.ts'
 import { layout, UDP_GRO, UDP_MUTE, UDP_NO_CHECK, UDP_PKTINFO, UDP_RECEIVE, udpHasGso, udpOpen } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import type { Config, NetworkConfig } from './model.ts'
@@ -99,8 +99,7 @@ export class Sockets {
     const id = this.nextReceiver++
     const pool = freeId(this.pools)
     try {
-      // Port 0: what comes here is WireGuard's.
-      await this.mailbox.ask({ kind: 'set-socket', id, fd, port: 0 })
+      await this.mailbox.ask({ kind: 'set-socket', id, fd, port: SEALED })
       const gso = this.gso(fd)
       await this.mailbox.ask({ kind: 'set-pool', id: pool, fds: [fd], gso, maxSegments: layout().maxSegments })
     } catch (error) {

@@ -12,11 +12,10 @@ import {
   TUNNEL_STATE,
   TUNNEL_UP,
 } from '../counters.ts'
-import { ready as sodiumReady } from '../crypto/sodium.ts'
 import type { Mailbox, News } from '../datapath/mailbox.ts'
 import * as drop from '../drop.ts'
 import * as sockaddr from '../host/sockaddr.ts'
-import { Handshakes, type Outcome, type Why } from '../wireguard/handshakes.ts'
+import { Handshakes, type Outcome, ready, type Why } from '../wireguard/handshakes.ts'
 import { endpointText } from './endpoint.ts'
 import type { PeerConfig } from './model.ts'
 import { Refusal } from './refusal.ts'
@@ -80,7 +79,7 @@ export class TunnelControl {
   }
 
   static async open(parts: TunnelsParts): Promise<TunnelControl> {
-    await sodiumReady
+    await ready
     return new TunnelControl(parts)
   }
 

@@ -18,12 +18,13 @@ import type { Link } from '../link.ts'
 import { NEW } from '../overlay/fdb.ts'
 import type { Network, Networks } from '../overlay/networks.ts'
 import { KEYED, type Vteps } from '../overlay/vteps.ts'
-import * as ecn from '../wire/ecn.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as ipv4 from '../wire/ipv4.ts'
 import * as ipv6 from '../wire/ipv6.ts'
 import * as vxlan from '../wire/vxlan.ts'
 import type { Capture } from './capture.ts'
+import { combineEcn, isSuperPacket } from './inner.ts'
+import { SEALED } from './mailbox.ts'
 
 /** VXLAN and the MACs of the inner frame: what has to repeat for a verdict to hold. Five words. */
 const REPEATED = vxlan.LEN + 12
@@ -37,8 +38,8 @@ export interface InboundParts {
   readonly capture: Capture
   /** Columns over the same slab as the datagrams'. */
   readonly frames: Batch
-  /** Port of each receiving socket, by socket id. */
-  readonly ports: Uint16Array
+  /** Port of each receiving socket, by socket id; SEALED: unseal.ts takes what comes there. */
+  readonly ports: Int32Array
   /** By tunnel: the VTEP of its secure layer 3 network, or NONE. */
   readonly bare: Int32Array
   /** A message of the far end's agent for ours, opened: 0, or why it is dropped. */
@@ -94,7 +95,7 @@ export class Inbound {
       // Before the slot is begun: one that is begun and has no datagram taken yet would be begun again.
       if (frames.count === frames.slots) return true
       if (this.opened) this.takeOpened(this.at)
-      else if (ports[datagrams.link[this.at]!] !== 0 && this.takeSlot(this.at)) return true
+      else if (ports[datagrams.link[this.at]!] !== SEALED && this.takeSlot(this.at)) return true
       this.at++
       this.cut = 0
     }
@@ -388,40 +389,6 @@ export class Inbound {
     from[2] = word(addr, at + 16)
     from[3] = word(addr, at + 20)
   }
-}
-
-/**
- * Whether a slot with a GRO size is one datagram with a whole inner super-packet: a kernel's VXLAN device on the same machine
- * hands such over with the size of the *inner* segments. Its inner packet is longer than that size; a datagram of a train
- * cannot be longer than the train's size.
- */
-function isSuperPacket(bytes: Uint8Array, off: number, end: number, size: number): boolean {
-  if (end - off < vxlan.LEN + ethernet.LEN + 40) return false
-  const frame = off + vxlan.LEN
-  const l3 = ethernet.headerLen(bytes, frame, end)
-  const packet = frame + l3
-  if (end - packet < 40) return false
-  const version = bytes[packet]! >>> 4
-  const type = (bytes[packet - 2]! << 8) | bytes[packet - 1]!
-  if (type === ethernet.IPV4 && version === 4) return vxlan.LEN + l3 + ipv4.totalLen(bytes, packet) > size
-  if (type === ethernet.IPV6 && version === 6) return vxlan.LEN + l3 + ipv6.LEN + ipv6.payloadLen(bytes, packet) > size
-  return false
-}
-
-// RFC 6040 §4.2: the inner packet takes on what the outer one met. 0, or a drop code.
-function combineEcn(bytes: Uint8Array, packet: number, end: number, outer: number, type: number): number {
-  if (type === ethernet.IPV4 && ipv4.check(bytes, packet, end) === 0) {
-    const inner = ipv4.tos(bytes, packet) & 3
-    const now = ecn.decapsulate(inner, outer)
-    if (now < 0) return now
-    if (now !== inner) ipv4.setEcn(bytes, packet, now)
-  } else if (type === ethernet.IPV6 && ipv6.check(bytes, packet, end) === 0) {
-    const inner = ipv6.trafficClass(bytes, packet) & 3
-    const now = ecn.decapsulate(inner, outer)
-    if (now < 0) return now
-    if (now !== inner) ipv6.setEcn(bytes, packet, now)
-  }
-  return 0
 }
 
 // Words through a DataView, since datagrams lie at any offset: a third of the time of twenty bytes (npm run bench -- walk).

@@ -4,6 +4,9 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { NewSession } from '../wireguard/new-session.ts'
 
+/** In place of a receiving socket's VXLAN port: what comes there is sealed. */
+export const SEALED = -1
+
 /** A network's settings that change live. */
 export interface Settings {
   /** 6 bytes. */
@@ -51,7 +54,7 @@ export type Order =
   | { kind: 'set-strangers'; id: number; port: number; pool4: number; pool6: number }
   | { kind: 'set-device'; id: number; fd: number; layer2: boolean; tcp: boolean; udp: boolean; mtu: number }
   | { kind: 'remove-device'; id: number }
-  /** `port`: of plain VXLAN; 0: WireGuard's messages come here. */
+  /** `port`: of plain VXLAN; SEALED: WireGuard's messages come here. */
   | { kind: 'set-socket'; id: number; fd: number; port: number }
   | { kind: 'remove-socket'; id: number }
   | { kind: 'set-pool'; id: number; fds: readonly number[]; gso: boolean; maxSegments: number }
@@ -76,6 +79,10 @@ export type Order =
   | { kind: 'answer'; message: Uint8Array; to: Uint8Array; local: Uint8Array }
   /** One for each handshake message that control has had; code: 0, or a drop code. */
   | { kind: 'handled'; outcomes: readonly { tunnel: number; code: number; bytes: number }[] }
+  /** For the far end's control thread: a body of at most 1200 bytes, which may get lost. */
+  | { kind: 'tell'; tunnel: number; body: Uint8Array }
+  /** Control has read so many of what it was told. */
+  | { kind: 'heard'; count: number }
   /** Our private key has changed: no session sends any more. */
   | { kind: 'renew-tunnels' }
   /** The host's routes or addresses have changed. */
@@ -110,6 +117,8 @@ export type News =
   /** No session has this index any more. */
   | { kind: 'retired'; index: number }
   | { kind: 'clear-handshake'; tunnel: number }
+  /** What the far end's control thread says to ours. */
+  | { kind: 'told'; tunnel: number; body: Uint8Array }
   /** The far end is at this sockaddr now. */
   | { kind: 'roamed'; tunnel: number; address: Uint8Array }
   | { kind: 'captured'; id: number; frame: Uint8Array }

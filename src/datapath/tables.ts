@@ -40,8 +40,8 @@ interface Side {
 export class Tables {
   readonly networks = new Networks()
   readonly vteps: Vteps
-  /** Port of each receiving socket, by socket id; 0: WireGuard's. */
-  readonly ports = new Uint16Array(4096)
+  /** Port of each receiving socket, by socket id; SEALED: WireGuard's. */
+  readonly ports = new Int32Array(4096)
   /** By tunnel: the VTEP of its secure layer 3 network, or NONE. */
   readonly bare = new Int32Array(MAX_TUNNELS).fill(NONE)
   readonly settlement: Settlement
@@ -112,7 +112,7 @@ export class Tables {
         Object.assign(this.side(order.id), { strangerPort: order.port, pool4: order.pool4, pool6: order.pool6 })
         return undefined
       case 'set-device':
-        this.tunnels.setDeviceMtu(order.id, order.layer2 ? 0 : order.mtu)
+        this.tunnels.endpoints.setDeviceMtu(order.id, order.layer2 ? 0 : order.mtu)
         return this.native.setDevice(order.id, order.fd, order.layer2, order.tcp, order.udp, order.mtu)
       case 'remove-device':
         return this.native.clearDevice(order.id)
@@ -177,11 +177,12 @@ export class Tables {
   /** For the outbound walk, and after ICMP errors: asks the kernel for the path MTU towards a VTEP. */
   learnMtu(vtep: number): void {
     if (vtep >= MAX_VTEPS) {
-      this.tunnels.learnMtu(vtep)
+      this.tunnels.endpoints.learnMtu(vtep - MAX_VTEPS)
       return
     }
-    if (this.vteps.tunnel[vtep] !== NONE) {
-      this.tunnels.learnMemberMtu(vtep)
+    const tunnel = this.vteps.tunnel[vtep]!
+    if (tunnel !== NONE) {
+      this.tunnels.endpoints.learnMtu(tunnel)
       return
     }
     const address = this.sockaddrs.get(vtep)
@@ -270,7 +271,7 @@ export class Tables {
     if (had === NONE) this.counters.clearVtep(vtep)
     this.vteps.setStranger(vtep, false)
     if (p.tunnel !== NONE) {
-      this.tunnels.adopt(vtep, p.tunnel)
+      this.tunnels.endpoints.adopt(vtep, p.tunnel)
       if (!network.layer2) this.bare[p.tunnel] = vtep
       return vtep
     }
@@ -310,7 +311,7 @@ export class Tables {
     network.fdb.forgetVtep(vtep)
     const tunnel = this.vteps.tunnel[vtep]!
     if (tunnel !== NONE) {
-      this.tunnels.abandon(vtep)
+      this.tunnels.endpoints.abandon(vtep, tunnel)
       if (this.bare[tunnel] === vtep) this.bare[tunnel] = NONE
     }
     this.native.clearEndpoint(vtep)

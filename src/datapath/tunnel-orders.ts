@@ -10,7 +10,7 @@ export function obeyTunnels(tunnels: Tunnels, order: Order): unknown {
     case 'remove-tunnel':
       return tunnels.remove(order.tunnel)
     case 'set-tunnel-pools':
-      return tunnels.setPools(order.pool4, order.pool6)
+      return tunnels.endpoints.setPools(order.pool4, order.pool6)
     case 'session':
       return tunnels.begin(order.tunnel, order)
     case 'initiation':
@@ -19,6 +19,10 @@ export function obeyTunnels(tunnels: Tunnels, order: Order): unknown {
       return tunnels.answer(order.message, order.to, order.local)
     case 'handled':
       return tunnels.handled(order.outcomes)
+    case 'tell':
+      return tunnels.tell(order.tunnel, order.body)
+    case 'heard':
+      return tunnels.toldHeard(order.count)
     case 'renew-tunnels':
       return tunnels.renewAll()
     case 'forget-sources':

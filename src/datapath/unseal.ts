@@ -13,6 +13,7 @@ import * as drop from '../drop.ts'
 import * as wireguard from '../wire/wireguard.ts'
 import type { Peers } from '../wireguard/peers.ts'
 import type { Session } from '../wireguard/session.ts'
+import { SEALED } from './mailbox.ts'
 
 const SEAL = wireguard.HEADER_LEN + wireguard.TAG_LEN
 
@@ -21,8 +22,8 @@ export interface UnsealParts {
   readonly counters: Counters
   /** Columns over the same slab as the messages'. */
   readonly opened: Batch
-  /** Port of each receiving socket, by socket id; 0: WireGuard's. */
-  readonly ports: Uint16Array
+  /** Port of each receiving socket, by socket id; SEALED: WireGuard's. */
+  readonly ports: Int32Array
   /** Opens in place what has a key: engine.open. Answers how many failed; b.err says which. */
   open(b: Batch): number
   /** A message of another type than data, [off, end) of slot m. */
@@ -72,7 +73,7 @@ export class Unseal {
     opened.count = 0
     while (this.at < messages.count) {
       if (opened.count === opened.slots) break
-      if (ports[messages.link[this.at]!] === 0 && !this.takeSlot(this.at)) break
+      if (ports[messages.link[this.at]!] === SEALED && !this.takeSlot(this.at)) break
       this.at++
       this.cut = 0
     }

@@ -16,6 +16,9 @@ import type { NewSession } from './new-session.ts'
 import * as noise from './noise.ts'
 import { RateLimit } from './rate-limit.ts'
 
+/** Resolves when handshakes can be made: libsodium has been compiled. */
+export { ready } from '../crypto/sodium.ts'
+
 /** Why a message came to nothing, for counters and logs. */
 export type Why =
   | 'not-wireguard' // no handshake message, or of a wrong length

@@ -88,7 +88,7 @@ function outward(packets, layer2) {
 
 function inward(packets, layer2) {
   const b = batch(packets, 0)
-  const ports = new Uint16Array(16).fill(4789)
+  const ports = new Int32Array(16).fill(4789)
   const walk = new Inbound({
     ...tables(layer2),
     frames: new Batch(64, b.bytes),
