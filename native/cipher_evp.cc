@@ -1,6 +1,6 @@
 // chacha20-evp: OpenSSL's public interface. A context per key, direction and thread is kept and gets a new
-// nonce per packet: setting the key again costs a third more (bench/aead.ts). Contexts hold copies of keys in
-// libcrypto's heap, which zeroes them when they are freed.
+// nonce per packet: setting the key again would cost more, finding the cipher again much more. Contexts hold
+// copies of keys in libcrypto's heap, which zeroes them when they are freed.
 #include <dlfcn.h>
 #include <string.h>
 

@@ -84,6 +84,18 @@ TEST(internal_functions_of_an_unknown_libcrypto_are_not_called) {
   }
 }
 
+TEST(without_a_cipher_there_are_no_keys) {
+  Aead aead("rot13");
+  CHECK(aead.cipher() == nullptr);
+  Bytes key(32, 1);
+  CHECK_EQ(aead.set_key(0, key.data(), 1), -ENOTSUP);
+  aead.clear_key(0);
+  Tray tray(8, 1 << 16);
+  uint32_t i = put_message(tray, 0, 1);
+  CHECK_EQ(aead.open(tray.batch, 1), 1u);
+  CHECK_EQ(tray.batch.c.err[i], -ENOKEY);
+}
+
 TEST(keys_outlive_the_table_that_grows_and_go_when_cleared) {
   KeyTable table;
   CHECK(table.find(0) == nullptr && table.find(-1) == nullptr);
