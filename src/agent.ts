@@ -82,7 +82,7 @@ export class Agent implements AgentApi {
       const { metrics } = this.config
       if (metrics) this.listener = await MetricsListener.open(metrics.host, metrics.port, this)
       await this.startDataThread()
-      this.underlay = findUnderlay(this.config.underlay)
+      this.underlay = underlayOf(this.config)
       await this.lookUpNames()
       this.applied = new Overlay(await this.overlayParts(), this.config.offloads)
       this.captures = new Captures(this.mailbox, () => this.running)
@@ -237,7 +237,7 @@ export class Agent implements AgentApi {
   private async replace(next: Config): Promise<void> {
     const before = { config: this.config, underlay: this.underlay }
     try {
-      const underlay = findUnderlay(next.underlay)
+      const underlay = underlayOf(next)
       this.config = next
       this.underlay = underlay
       await this.lookUpNames()
@@ -330,7 +330,7 @@ export class Agent implements AgentApi {
     if (this.config.underlay.addresses.length > 0) return
     let now: LocalAddress[]
     try {
-      now = findUnderlay(this.config.underlay)
+      now = underlayOf(this.config)
     } catch {
       // No address at the moment: the old sockets stay, and the next change brings us back here.
       return
@@ -380,8 +380,8 @@ export class Agent implements AgentApi {
           ? `UDP ${this.config.underlay.wireguardPort}, sealed`
           : `UDP ${port} on ${on}, in clear text`
       this.log.info(`network ${name}: VNI ${vni}, ${device} ${ifname}, MTU ${r.device.state.mtu}, ${how}`)
-      const v6 = this.underlay.every((l) => l.v6)
-      const room = Math.min(...this.underlay.map((l) => l.mtu)) - overhead(r.config, v6)
+      const v6 = this.underlay.length > 0 && this.underlay.every((l) => l.v6)
+      const room = this.overlay.underlayMtu() - overhead(r.config, v6)
       if (r.device.state.mtu > room) {
         this.log.warn(
           `network ${name}: MTU ${r.device.state.mtu} is more than the underlay carries (${room}); hosts are told by ICMP`,
@@ -389,6 +389,13 @@ export class Agent implements AgentApi {
       }
     }
   }
+}
+
+function underlayOf(config: Config): LocalAddress[] {
+  return findUnderlay(
+    config.underlay,
+    config.networks.every((n) => n.security === 'secure'),
+  )
 }
 
 function station(text: string): Uint8Array {

@@ -6,7 +6,7 @@ import { isIP, isIPv6 } from 'node:net'
 import { ADDR_LEN } from '../batch.ts'
 import { type Counters, MAX_NETWORKS, VTEP_MTU } from '../counters.ts'
 import type { Far, Mailbox, Settings } from '../datapath/mailbox.ts'
-import { pathMtu } from '../host/addon.ts'
+import { aeadEngine, pathMtu } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import { ANY, CIDRS, PEERS } from '../overlay/networks.ts'
 import { keyWords } from '../overlay/vteps.ts'
@@ -19,6 +19,8 @@ import type { Resolver } from './resolve.ts'
 import { Sockets } from './sockets.ts'
 import type { TunnelControl } from './tunnels.ts'
 import type { LocalAddress } from './underlay.ts'
+
+const ETHERNET_MTU = 1500
 
 /** A peer's place in a network as the data thread has it. */
 export interface PlacedPeer {
@@ -169,6 +171,10 @@ export class Overlay {
     const { wireguardPort } = config.underlay
     await this.tunnels.setPrivateKey(config.privateKey)
     if (config.networks.some((n) => n.security === 'secure')) {
+      if (aeadEngine() === null) {
+        const why = 'this Node.js has no usable ChaCha20-Poly1305 (OpenSSL without it, or the self-test failed)'
+        throw new Refusal(`networks: ${why}; use one from nodejs.org or Debian, or make the networks plain`, 1)
+      }
       const pools = await this.sockets.wireguard(wireguardPort)
       await this.mailbox.ask({ kind: 'set-tunnel-pools', ...pools })
     }
@@ -245,15 +251,22 @@ export class Overlay {
     throw new Refusal(`networks: at most ${MAX_NETWORKS} in one agent`, 2)
   }
 
+  /** The smallest MTU of the underlay's interfaces, bytes. Nobody names one where all is sealed: then Ethernet's. */
+  underlayMtu(): number {
+    return Math.min(
+      ...this.underlay.map((l) => l.mtu),
+      this.underlay.length > 0 ? Number.POSITIVE_INFINITY : ETHERNET_MTU,
+    )
+  }
+
   /** What the underlay leaves for the network's device; the larger overhead when any end may be IPv6. */
   private mtuFor(n: NetworkConfig): number {
     const ends = peersOf(this.config!, n).flatMap((p) => p.endpoint?.host ?? [])
     const v6 =
       ends.some((h) => isIP(h) !== 4) ||
       this.config!.underlay.addresses.some((a) => isIPv6(a)) ||
-      this.underlay.every((l) => l.v6)
-    const least = Math.min(...this.underlay.map((l) => l.mtu))
-    return defaultMtu(least, overhead(n, v6))
+      (this.underlay.length > 0 && this.underlay.every((l) => l.v6))
+    return defaultMtu(this.underlayMtu(), overhead(n, v6))
   }
 
   // Locally administered, the same after every restart: hashed from the VNI and our public key, or without one from node name

@@ -14,6 +14,7 @@ import {
   VTEP_TX_BYTES,
 } from '../counters.ts'
 import type { FdbRow } from '../datapath/mailbox.ts'
+import { aeadEngine } from '../host/addon.ts'
 import type { FdbEntry, NetworkStatus, PeerStatus } from './api.ts'
 import type { Overlay, Running } from './apply.ts'
 import { addressText } from './cidr.ts'
@@ -94,7 +95,7 @@ export function fdbEntry(r: Running, row: FdbRow): FdbEntry {
   }
 }
 
-/** tso, uso, udpGso, udpGro: 'on', or 'off: why'. A device's refusal counts for all: the slowest says what to expect. */
+/** aead: by what is sealed. tso, uso, udpGso, udpGro: 'on', or 'off: why'. A device's refusal counts for all: the slowest says what to expect. */
 export function offloads(config: Config, overlay: Overlay, counters: Counters): Record<string, string> {
   const devices = [...overlay.running.values()].map((r) => r.device)
   const worst = (of: (d: (typeof devices)[number]) => string, fallback: string): string =>
@@ -107,6 +108,7 @@ export function offloads(config: Config, overlay: Overlay, counters: Counters): 
     uso: broke ?? worst((d) => d.uso, config.offloads.uso === 'off' ? 'off' : 'on'),
     udpGso: gso ?? overlay.sockets.udpGso,
     udpGro: overlay.sockets.udpGro,
+    aead: aeadEngine() ?? 'none',
   }
 }
 

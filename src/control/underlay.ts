@@ -12,9 +12,16 @@ export interface LocalAddress {
   readonly mtu: number
 }
 
-/** At most one address per family. Refuses when there is none, or the configured one is not this host's. */
-export function findUnderlay(c: UnderlayConfig): LocalAddress[] {
-  return c.addresses.length > 0 ? c.addresses.map(ownAddress) : addressesOfInterface(c)
+/**
+ * At most one address per family. Refuses when there is none, or the configured one is not this host's. `sealed`: all networks
+ * are secure, and so heard on every address; then a host without a default route may have none of note.
+ */
+export function findUnderlay(c: UnderlayConfig, sealed: boolean): LocalAddress[] {
+  if (c.addresses.length > 0) return c.addresses.map(ownAddress)
+  const name = c.interface ?? netdev.defaultRouteInterface(4) ?? netdev.defaultRouteInterface(6)
+  if (name !== null) return addressesOfInterface(name)
+  if (sealed) return []
+  throw new Refusal('underlay: this host has no default route to take an address from; give underlay.address', 1)
 }
 
 function ownAddress(address: string): LocalAddress {
@@ -26,11 +33,7 @@ function ownAddress(address: string): LocalAddress {
   return { address, v6: isIPv6(address), interface: found.name, mtu: found.mtu }
 }
 
-function addressesOfInterface(c: UnderlayConfig): LocalAddress[] {
-  const name = c.interface ?? netdev.defaultRouteInterface(4) ?? netdev.defaultRouteInterface(6)
-  if (name === null) {
-    throw new Refusal('underlay: this host has no default route to take an address from; give underlay.address', 1)
-  }
+function addressesOfInterface(name: string): LocalAddress[] {
   const link = netdev.link(name, null)
   if (!link) throw new Refusal(`underlay.interface: this host has no interface "${name}"; see \`ip link\``, 1)
   const all = netdev.addressesOf(name).map((a) => a.split('/')[0]!)
