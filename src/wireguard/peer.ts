@@ -46,6 +46,7 @@ export class Peer {
   lastInitiation = -NEVER
   /** When the last handshake was complete; -Infinity: never. */
   completedAt = -NEVER
+  /** Repetitions of an initiation that was asked for. */
   attempts = 0
   /** More data came while `keepalive` ran. */
   needAnother = false
@@ -86,7 +87,6 @@ export class Peer {
   /** Both sides have the session: the initiator has the response, the responder the first packet. */
   complete(now: number): void {
     this.retransmit = NEVER
-    this.attempts = 0
     this.lastMinute = false
     this.completedAt = now
   }

@@ -476,6 +476,16 @@ describe('silence', () => {
     expect(b.said()).toEqual([])
   })
 
+  it.each([true, false])('after data left is over when a new session is made (as initiator: %s)', (initiator) => {
+    const b = quiet()
+    b.send()
+    b.pass(10 * SECOND)
+    b.begin(initiator)
+    b.said()
+    b.pass(40 * SECOND)
+    expect(b.said()).toEqual([])
+  })
+
   it('after a keepalive left means nothing', () => {
     const b = quiet()
     b.pass(60 * SECOND)
@@ -599,6 +609,14 @@ describe('deadlines', () => {
     expect(b.said()).toEqual([])
     b.pass(0.1 * SECOND)
     expect(b.said().length).toBe(2 * 190)
+  })
+
+  it('of one peer do not hide those of another', () => {
+    const b = new Bench()
+    b.peers.set(ID + 1, 0, b.now)
+    b.send()
+    b.peers.sent(ID + 1, true, b.now)
+    expect(b.peers.nextDeadline()).toBe(START + 5 * SECOND)
   })
 
   it('are looked at only when one may be due', () => {
