@@ -146,7 +146,7 @@ export class Agent implements AgentApi {
     const lists = await Promise.all(
       running.map(async (r) => {
         const rows = await this.mailbox.ask<FdbRow[]>({ kind: 'fdb-list', id: r.id })
-        return rows.map((row) => report.fdbEntry(r, row))
+        return rows.map((row) => report.fdbEntry(this.overlay, r, row))
       }),
     )
     return lists.flat()
@@ -280,13 +280,13 @@ export class Agent implements AgentApi {
     } else if (n.kind === 'gone' && r) {
       void this.inTurn(() => this.remake(r)).catch((error: unknown) => this.log.error(String(error)))
     } else if (n.kind === 'own-mac' && r) {
-      const who = report.wordsText(n.words)
+      const who = this.overlay.nameOf(r, n.words) ?? report.wordsText(n.words)
       this.log.warn(
         `network ${r.config.name}: ${who} sends frames with our own MAC ${r.device.state.mac}: a loop, or a second host with it`,
       )
     } else if (n.kind === 'mtu') {
       const placed = this.running.flatMap((x) => x.placed).find((p) => p.vtep === n.vtep)
-      if (placed) this.log.info(`path to ${placed.peer.name} (${placed.address}) carries ${n.mtu} bytes now`)
+      if (placed) this.log.info(`path to ${placed.peer.name} (${this.overlay.addressOf(placed)}) carries ${n.mtu} bytes now`)
     }
   }
 

@@ -106,6 +106,17 @@ export class Overlay {
     return true
   }
 
+  /** Where a peer is, as far as is known: through a tunnel it may move. */
+  addressOf(p: PlacedPeer): string | null {
+    return p.address ?? (p.peer.publicKey === null ? null : (this.tunnels.place(p.peer.publicKey)?.address ?? null))
+  }
+
+  /** The peer of a secure network that the data thread knows by these words. */
+  nameOf(r: Running, words: readonly number[]): string | null {
+    if (r.config.security !== 'secure') return null
+    return r.placed.find((p) => this.tunnels.tunnel(p.peer.publicKey!) === words[3])?.peer.name ?? null
+  }
+
   /** After names have new addresses. */
   async replacePeers(): Promise<void> {
     await this.tunnels.want(tunnelled(this.config!), this.config!.underlay.wireguardPort)
@@ -234,8 +245,8 @@ export class Overlay {
   private routesOf(r: Running): string[] {
     const own = r.config.addresses.map((a) => cidr.network(cidr.parseCidr(a)!))
     const ends = r.placed.flatMap((p) => {
-      const address = p.address ?? this.tunnels.place(p.peer.publicKey!)?.address
-      return address === undefined ? [] : [cidr.parseAddress(address.split('%')[0]!)!]
+      const address = this.addressOf(p)
+      return address === null ? [] : [cidr.parseAddress(address.split('%')[0]!)!]
     })
     return r.placed
       .flatMap((p) => p.peer.networks.filter((n) => n.network === r.config.name).flatMap((n) => n.allowedIps))

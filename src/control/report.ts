@@ -79,7 +79,8 @@ export function peerStatus(p: PeerConfig, overlay: Overlay, counters: Counters, 
   }
 }
 
-export function fdbEntry(r: Running, row: FdbRow): FdbEntry {
+/** In a secure network the entry names a key, and `vtep` is where that is now; nobody knows yet: the peer's name. */
+export function fdbEntry(overlay: Overlay, r: Running, row: FdbRow): FdbEntry {
   const placed = r.placed.find((p) => p.vtep === row.vtep)
   return {
     network: r.config.name,
@@ -87,7 +88,7 @@ export function fdbEntry(r: Running, row: FdbRow): FdbEntry {
     mac: Buffer.from(row.mac)
       .toString('hex')
       .replace(/..(?=.)/g, '$&:'),
-    vtep: placed?.address ?? wordsText(row.words),
+    vtep: placed ? (overlay.addressOf(placed) ?? placed.peer.name) : wordsText(row.words),
     peer: placed?.peer.name ?? null,
     port: null,
     origin: row.isStatic ? 'static' : 'learned',

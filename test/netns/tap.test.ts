@@ -6,7 +6,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
-import { configuration, drops, fdbOf, networkOf, reaches, settled, status, until } from '../support/overlay.ts'
+import { openBooks } from '../support/books.ts'
+import { configuration, fdbOf, networkOf, reaches, status } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
 import { transferTcp, transferUdp } from '../support/transfer.ts'
 
@@ -82,37 +83,7 @@ describeRoot('layer 2', () => {
     })
 
     it('keeps the books: what devices gave, plus copies, is what went out; that is what came in', async () => {
-      const books = async () => {
-        const networks = await Promise.all(agents.map((agent) => networkOf(agent)))
-        const given = await Promise.all(hosts.map((host) => counted(host)))
-        const dropped = await Promise.all(agents.map(async (agent) => Object.values(await drops(agent))))
-        const sum = (values: number[]): number => values.reduce((x, y) => x + y, 0)
-        return {
-          devices: sum(given.map((g) => g.tx)),
-          delivered: sum(given.map((g) => g.rx)),
-          copies: sum(networks.map((n) => n.floodedPackets)),
-          sent: sum(networks.map((n) => n.txPackets)),
-          received: sum(networks.map((n) => n.rxPackets)),
-          dropped: sum(dropped.flat()),
-        }
-      }
-      // What was sent before everybody listened is lost, and nothing else ever.
-      const before = await settled(books)
-      const lost = before.sent - before.received - before.dropped
-      const check = async (): Promise<(key: keyof typeof before) => number> => {
-        // Devices and agents are asked one after the other, so a frame may be on its way between them: both laws hold once it
-        // has arrived, and never if one was miscounted.
-        const after = await until(
-          'books',
-          books,
-          (b) =>
-            b.sent === b.received + b.dropped + lost &&
-            b.devices - before.devices + b.copies - before.copies === b.sent - before.sent,
-        )
-        const grown = (key: keyof typeof before): number => after[key] - before[key]
-        expect(grown('dropped')).toBe(0)
-        return grown
-      }
+      const check = await openBooks(hosts, agents, 'vt42')
       await reaches(hosts[1]!, '10.42.0.3', 'fd00:42::1')
       const pings = await check()
       expect(pings('sent')).toBeGreaterThanOrEqual(12)
@@ -143,11 +114,3 @@ describeRoot('layer 2', () => {
     })
   })
 }, ['ping', 'sysctl'])
-
-/** Frames that the host gave to its device and got from it. */
-async function counted(host: Host): Promise<{ tx: number; rx: number }> {
-  const [link] = JSON.parse(await host.ip('-j', '-s', 'link', 'show', 'vt42')) as [
-    { stats64: { rx: { packets: number }; tx: { packets: number } } },
-  ]
-  return { tx: link.stats64.tx.packets, rx: link.stats64.rx.packets }
-}
