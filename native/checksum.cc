@@ -68,6 +68,30 @@ __attribute__((target("avx2"))) uint64_t sum_avx2(const uint8_t *p, size_t n) {
          static_cast<uint64_t>(_mm_extract_epi64(half, 1));
 }
 
+// sum_avx2 that stores what it loads.
+__attribute__((target("avx2"))) uint64_t sum_copy_avx2(uint8_t *dst, const uint8_t *p, size_t n) {
+  const __m256i low = _mm256_set1_epi64x(0xffffffff);
+  __m256i a = _mm256_setzero_si256();
+  __m256i b = a, c = a, d = a;
+  auto take = [&](size_t at, __m256i & x, __m256i & y) __attribute__((target("avx2"), always_inline)) {
+    __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p + at));
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(dst + at), v);
+    x = _mm256_add_epi64(x, _mm256_and_si256(v, low));
+    y = _mm256_add_epi64(y, _mm256_srli_epi64(v, 32));
+  };
+  for (; n >= 128; n -= 128, p += 128, dst += 128) {
+    take(0, a, b);
+    take(32, c, d);
+    take(64, a, b);
+    take(96, c, d);
+  }
+  for (; n >= 32; n -= 32, p += 32, dst += 32) take(0, a, b);
+  a = _mm256_add_epi64(_mm256_add_epi64(a, b), _mm256_add_epi64(c, d));
+  __m128i half = _mm_add_epi64(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  return static_cast<uint64_t>(_mm_extract_epi64(half, 0)) +
+         static_cast<uint64_t>(_mm_extract_epi64(half, 1));
+}
+
 #endif
 
 // As sum_bytes_plain, but the 8 bytes before p + n may be read.
@@ -105,6 +129,19 @@ uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t acc) {
     return sum_on(p + done, n - done, acc);
   }
 #endif
+  return sum_bytes_plain(p, n, acc);
+}
+
+uint64_t sum_copy(uint8_t *dst, const uint8_t *p, size_t n, uint64_t acc) {
+#if defined(__x86_64__)
+  if (n >= kVectorMin && __builtin_cpu_supports("avx2")) {
+    acc = add_carry(acc, sum_copy_avx2(dst, p, n));
+    size_t done = n & ~static_cast<size_t>(31);
+    memcpy(dst + done, p + done, n - done);
+    return sum_on(p + done, n - done, acc);
+  }
+#endif
+  memcpy(dst, p, n);
   return sum_bytes_plain(p, n, acc);
 }
 

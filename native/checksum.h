@@ -9,7 +9,10 @@ namespace vtepd {
 /// padded with zero, so chain only after even lengths. Unfolded; `fold` makes 16 bits of it. Any alignment.
 uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t acc);
 
-/// The same without vector instructions: what runs where AVX2 is missing.
+/// The same, and copies the bytes to `dst` on the way: the pass over memory is what costs. No overlap.
+uint64_t sum_copy(uint8_t *dst, const uint8_t *p, size_t n, uint64_t acc);
+
+/// sum_bytes without vector instructions: what runs where AVX2 is missing.
 uint64_t sum_bytes_plain(const uint8_t *p, size_t n, uint64_t acc);
 
 /// Folds a sum to 16 bits, in memory order (store it as it is; no byte swap). 0 only when every word was 0.

@@ -123,6 +123,23 @@ Splitter::Splitter(const Shape &s, const uint8_t *packet, uint32_t len)
 
 void Splitter::write(uint32_t i, uint8_t *dst) const {
   uint32_t payload = segment_payload(s_, len_, i);
+  uint64_t sum = begin(i, payload, dst);
+  finish(sum_bytes(payload_of(i), payload, sum), dst);
+}
+
+uint32_t Splitter::copy(uint32_t i, uint8_t *dst) const {
+  uint32_t payload = segment_payload(s_, len_, i);
+  uint64_t sum = begin(i, payload, dst);
+  finish(sum_copy(dst + s_.header, payload_of(i), payload, sum), dst);
+  return s_.header + payload;
+}
+
+const uint8_t *Splitter::payload_of(uint32_t i) const {
+  return packet_ + s_.header + static_cast<size_t>(i) * s_.segment;
+}
+
+// The headers of segment i but for the transport checksum; returns what it is the sum of, less the payload.
+uint64_t Splitter::begin(uint32_t i, uint32_t payload, uint8_t *dst) const {
   memcpy(dst, packet_, s_.header);
   uint8_t *ip = dst + s_.l3;
   uint8_t *l4 = dst + s_.l4;
@@ -144,7 +161,11 @@ void Splitter::write(uint32_t i, uint8_t *dst) const {
     set_be16(l4 + 4, l4_len);
     sum += load16(l4 + 4);
   }
-  sum = sum_bytes(packet_ + s_.header + static_cast<size_t>(i) * s_.segment, payload, sum);
+  return sum;
+}
+
+void Splitter::finish(uint64_t sum, uint8_t *dst) const {
+  uint8_t *l4 = dst + s_.l4;
   uint16_t check = static_cast<uint16_t>(~fold(sum));
   // RFC 768: 0 would say that there is no checksum.
   if (check == 0 && !tcp_) check = 0xffff;

@@ -37,9 +37,9 @@ uint32_t segment_payload(const Shape &s, uint32_t len, uint32_t i);
 /// describe filled in, also after headers were put in front and every offset grew with them.
 bool is_train(const Shape &s, const uint8_t *packet, uint32_t len);
 
-/// Writes the headers of a train's segments. What all segments have in common is summed once; `write` sums
-/// the payload. `packet` may start with other headers (VXLAN, Ethernet) before l3; they are copied as they
-/// are. `packet` is not changed and must stay put while the Splitter lives. Ask is_train first.
+/// Writes the segments of a train. What all of them have in common is summed once; the payload is summed
+/// segment by segment. `packet` may start with other headers (VXLAN, Ethernet) before l3; they are copied as
+/// they are. `packet` is not changed and must stay put while the Splitter lives. Ask is_train first.
 class Splitter {
  public:
   Splitter(const Shape &s, const uint8_t *packet, uint32_t len);
@@ -49,7 +49,14 @@ class Splitter {
   /// 0xFFFF). The payload lies at packet + header + i * segment.
   void write(uint32_t i, uint8_t *dst) const;
 
+  /// The whole segment: its headers and behind them a copy of the payload. Returns its length.
+  uint32_t copy(uint32_t i, uint8_t *dst) const;
+
  private:
+  uint64_t begin(uint32_t i, uint32_t payload, uint8_t *dst) const;
+  void finish(uint64_t sum, uint8_t *dst) const;
+  const uint8_t *payload_of(uint32_t i) const;
+
   Shape s_;
   const uint8_t *packet_;
   uint32_t len_;

@@ -46,8 +46,7 @@ bool Sender::resume(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &e
 // Puts slots into messages until the batch ends or the round's workspace is full.
 void Sender::gather(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &endpoints) {
   Workspace &w = *w_;
-  w.built_count = w.piece_count = w.message_count = w.lane_count = w.iovec_count = w.header_bytes = w.lane =
-      0;
+  w.built_count = w.piece_count = w.message_count = w.lane_count = w.iovec_count = w.lane = 0;
   for (; cursor_ < count_; cursor_++, segment_ = 0) {
     uint32_t i = cursor_;
     if (segment_ == 0) b.c.err[i] = 0;
@@ -113,7 +112,6 @@ int Sender::measure(const Batch &b, Slot *s) const {
 // round.
 uint32_t Sender::add(const Slot &s, uint32_t from) {
   Workspace &w = *w_;
-  bool train = s.shape.segment != 0;
   uint32_t max = s.pool->gso ? s.pool->max_segments : 1;
   while (from < s.segments) {
     uint32_t size = from + 1 == s.segments ? s.last_size : s.size;
@@ -133,17 +131,9 @@ uint32_t Sender::add(const Slot &s, uint32_t from) {
       if (n > room_bytes) n = room_bytes;
       if (n == 0) n = 1;
     }
-    bool cut = train && s.key < 0;
-    uint32_t iovecs = cut ? 2 : 1;
-    uint32_t header = cut ? (s.shape.header + 7u) & ~7u : 0;
-    if (w.piece_count == kRoundPieces || w.iovec_count + iovecs > kRoundIovecs ||
-        w.header_bytes + header > kRoundHeaders) {
-      return from;
-    }
-    uint32_t room_iovecs = (kRoundIovecs - w.iovec_count) / iovecs;
-    if (n > room_iovecs) n = room_iovecs;
-    if (header && n > (kRoundHeaders - w.header_bytes) / header)
-      n = (kRoundHeaders - w.header_bytes) / header;
+    if (w.piece_count == kRoundPieces || w.iovec_count == kRoundIovecs) return from;
+    // At most one for each datagram.
+    if (n > kRoundIovecs - w.iovec_count) n = kRoundIovecs - w.iovec_count;
     if (!fits) {
       if (w.message_count == kRoundMessages) return from;
       uint32_t k = w.message_count++;
@@ -171,8 +161,7 @@ uint32_t Sender::add(const Slot &s, uint32_t from) {
     m->bytes += n * size;
     // A shorter datagram may only end a message (udp(7), UDP_SEGMENT).
     if (size < m->size) m->closed = true;
-    w.iovec_count += n * iovecs;
-    w.header_bytes += n * header;
+    w.iovec_count += n;
     from += n;
   }
   return from;

@@ -1,9 +1,10 @@
-// Sends a batch: trains are cut into equal datagrams by iovecs (the payload is not copied), equal-size
-// datagrams to one far end share a UDP_SEGMENT message, and every socket of the pool gets its messages by
-// sendmmsg. A slot with a key is copied once, datagram by datagram, and sealed where the copy lies; the slab
-// keeps the plain bytes, which copies for others share, and what has to be sealed a second time comes out the
-// same. Invariants: datagrams that share a source port leave in slot order; a counter never meets a key that
-// came after `send`. Temperature: hot; allocates at construction only.
+// Sends a batch: trains are cut into equal datagrams, equal-size datagrams to one far end share a UDP_SEGMENT
+// message, and every socket of the pool gets its messages by sendmmsg. What is cut is copied once, datagram
+// behind datagram, in the pass that sums it: one long run costs the kernel less than two short ones a
+// datagram (docs/performance.md). What has a key is sealed where the copy lies. The slab keeps the plain
+// bytes, which copies for others share, and what has to be sealed a second time comes out the same.
+// Invariants: datagrams that share a source port leave in slot order; a counter never meets a key that came
+// after `send`. Temperature: hot; allocates at construction only.
 #pragma once
 #include "aead.h"
 #include "udp.h"

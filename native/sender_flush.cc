@@ -103,7 +103,7 @@ void Sender::build_call(Batch &b, int32_t message) {
   Workspace &w = *w_;
   uint32_t n = 0;
   uint32_t bytes = 0;
-  w.built_iovecs = w.built_headers = w.built_jobs = w.built_at = 0;
+  w.built_iovecs = w.built_jobs = w.built_at = 0;
   w.built_staging = 0;
   w.built_changes = aead_->changes();
   for (int32_t m = message; m != kNone && n < kCallMessages; m = w.messages[m].next, n++) {
@@ -190,10 +190,19 @@ bool Sender::send_singly(Batch &b, Pool &pool, uint32_t port, std::vector<Endpoi
 // key away, or put another in its place, while a socket was full.
 bool Sender::has_key(const Message &m) const { return m.key < 0 || aead_->usable(m.key, key_changes_); }
 
-// A message's iovecs and the headers of train segments.
+// A message's iovecs: copies in staging, one behind the other, and what is sent from where it lies.
 void Sender::build(const Batch &b, const Message &m, msghdr &h) {
   Workspace &w = *w_;
   uint32_t first = w.built_iovecs;
+  uint8_t *copies = w.staging + w.built_staging;
+  auto append = [&](uint8_t *at, uint32_t len) {
+    iovec *last = w.built_iovecs > first ? &w.iovecs[w.built_iovecs - 1] : nullptr;
+    if (last && static_cast<uint8_t *>(last->iov_base) + last->iov_len == at) {
+      last->iov_len += len;
+    } else {
+      w.iovecs[w.built_iovecs++] = {at, len};
+    }
+  };
   for (int32_t p = m.head; p != kNone; p = w.pieces[p].next) {
     const Piece &piece = w.pieces[p];
     if (m.key >= 0) {
@@ -203,20 +212,23 @@ void Sender::build(const Batch &b, const Message &m, msghdr &h) {
     uint32_t i = piece.slot;
     uint8_t *data = b.bytes + b.c.off[i];
     uint32_t len = b.c.len[i];
-    if (b.c.segment[i] == 0) {
-      w.iovecs[w.built_iovecs++] = {data, len};
+    uint8_t *start = copies;
+    if (b.c.segment[i] != 0) {
+      Splitter splitter(shape_of(b, i), data, len);
+      for (uint32_t k = 0; k < piece.count; k++) copies += splitter.copy(piece.first + k, copies);
+    } else if (len <= kSmall && m.segments > 1) {
+      memcpy(copies, data, len);
+      copies += len;
+    } else {
+      append(data, len);
       continue;
     }
-    Shape s = shape_of(b, i);
-    Splitter splitter(s, data, len);
-    for (uint32_t k = piece.first; k < piece.first + piece.count; k++) {
-      uint8_t *header = w.headers + w.built_headers;
-      splitter.write(k, header);
-      w.built_headers += (s.header + 7u) & ~7u;
-      w.iovecs[w.built_iovecs++] = {header, s.header};
-      w.iovecs[w.built_iovecs++] = {data + s.header + static_cast<size_t>(k) * s.segment,
-                                    segment_payload(s, len, k)};
-    }
+    append(start, static_cast<uint32_t>(copies - start));
+  }
+  if (m.key < 0) {
+    w.built_staging = (static_cast<size_t>(copies - w.staging) + kStagingAlign - 1) &
+                      ~static_cast<size_t>(kStagingAlign - 1);
+    assert(w.built_staging <= kStaging);
   }
   h = {};
   h.msg_iov = w.iovecs + first;
@@ -272,14 +284,16 @@ void Sender::seal(const Batch &b, SealJob &job, uint32_t thread) {
   Shape s = shape_of(b, i);
   std::optional<Splitter> splitter;
   if (s.segment != 0) splitter.emplace(s, data, b.c.len[i]);
-  uint32_t header = splitter ? s.header : 0;
   uint8_t *at = job.at;
   for (uint32_t k = job.first; k < job.first + job.count; k++) {
-    uint32_t plain = datagram_bytes(b, i, k);
-    uint32_t whole = padded(plain, job.pad);
     uint8_t *text = at + kSealFront;
-    if (splitter) splitter->write(k, text);
-    memcpy(text + header, data + header + static_cast<size_t>(k) * s.segment, plain - header);
+    uint32_t plain = b.c.len[i];
+    if (splitter) {
+      plain = splitter->copy(k, text);
+    } else {
+      memcpy(text, data, plain);
+    }
+    uint32_t whole = padded(plain, job.pad);
     memset(text + plain, 0, whole - plain);
     uint64_t counter = static_cast<uint64_t>(b.c.ctr[i]) + k;
     if (!aead_->seal(thread, b.c.key[i], counter, text, whole)) job.failed = true;

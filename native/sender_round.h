@@ -13,11 +13,13 @@ constexpr uint32_t kMaxMessage = 65507;  // 65535 - 20 IPv4 - 8 UDP; IPv6 allows
 constexpr uint32_t kRoundMessages = 256;
 constexpr uint32_t kRoundPieces = 1024;
 constexpr uint32_t kRoundIovecs = 4096;
-constexpr uint32_t kRoundHeaders = 256 * 1024;
 constexpr uint32_t kCallMessages = 64;  // of one sendmmsg
-constexpr uint32_t kCallBytes =
-    256 * 1024;  // keeps what the checksum has just read in the second-level cache
-// Sealed copies of one sendmmsg: what it sends, and around each datagram the cipher's room.
+// Two super-packets: what the copy has just written is still in the second-level cache when the kernel reads
+// it.
+constexpr uint32_t kCallBytes = 128 * 1024;
+// A single packet up to this is copied behind the one before; a longer one is sent from where it lies.
+constexpr uint32_t kSmall = 512;
+// Copies for one sendmmsg: what it sends, and around each sealed datagram the cipher's room.
 constexpr uint32_t kSealRoom = kSealFront + kSealBack;
 constexpr uint32_t kStagingAlign = 64;
 constexpr size_t kStaging = kCallBytes + kRoundIovecs * static_cast<size_t>(kSealRoom + kStagingAlign);
@@ -74,14 +76,12 @@ struct Sender::Workspace {
   mmsghdr calls[kCallMessages];
   iovec iovecs[kRoundIovecs];
   alignas(cmsghdr) uint8_t control[kCallMessages][kControl];
-  uint8_t headers[kRoundHeaders];
   alignas(kStagingAlign) uint8_t staging[kStaging];
   SealJob jobs[kRoundJobs];
   uint32_t piece_count = 0;
   uint32_t message_count = 0;
   uint32_t lane_count = 0;
   uint32_t iovec_count = 0;
-  uint32_t header_bytes = 0;
   uint32_t lane = 0;  // being flushed
   // The current call: its messages, and how many of them have left.
   int32_t built[kCallMessages];
@@ -89,7 +89,6 @@ struct Sender::Workspace {
   uint32_t built_at = 0;
   uint64_t built_changes = 0;  // the key table's
   uint32_t built_iovecs = 0;
-  uint32_t built_headers = 0;
   size_t built_staging = 0;
   uint32_t built_jobs = 0;
   // A message that UDP_SEGMENT was refused for, while its segments go out one by one.
