@@ -46,6 +46,8 @@ export interface OverlayParts {
   readonly counters: Counters
   readonly resolver: Resolver
   readonly tunnels: TunnelControl
+  /** Devices are brought up by others. */
+  readonly leaveDown?: boolean
 }
 
 export class Overlay {
@@ -55,6 +57,7 @@ export class Overlay {
   private readonly mailbox: Mailbox
   private readonly counters: Counters
   private readonly resolver: Resolver
+  private readonly leaveDown: boolean
   private underlay: readonly LocalAddress[] = []
   private config: Config | null = null
 
@@ -63,6 +66,7 @@ export class Overlay {
     this.counters = parts.counters
     this.resolver = parts.resolver
     this.tunnels = parts.tunnels
+    this.leaveDown = parts.leaveDown ?? false
     this.sockets = new Sockets(parts.mailbox, offloads)
   }
 
@@ -91,7 +95,7 @@ export class Overlay {
     // Last of all, so that the first frame finds everything in place.
     for (const r of this.running.values()) {
       if (r.started) continue
-      r.device.start()
+      if (!this.leaveDown) r.device.start()
       r.started = true
     }
   }

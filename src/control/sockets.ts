@@ -3,7 +3,17 @@
 // address of each family, which also sends. Opened when first wanted, closed by `retain` when nobody does. Cold.
 import { closeSync } from 'node:fs'
 import { type Mailbox, SEALED } from '../datapath/mailbox.ts'
-import { layout, UDP_GRO, UDP_MUTE, UDP_NO_CHECK, UDP_PKTINFO, UDP_RECEIVE, udpHasGso, udpOpen } from '../host/addon.ts'
+import {
+  layout,
+  UDP_GRO,
+  UDP_MUTE,
+  UDP_NO_CHECK,
+  UDP_PKTINFO,
+  UDP_RECEIVE,
+  udpHasGso,
+  udpMark,
+  udpOpen,
+} from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import type { Config, NetworkConfig } from './model.ts'
 import { codeOf, Refusal, refusalFrom } from './refusal.ts'
@@ -15,6 +25,8 @@ const DYNAMIC_LAST = 65535
 const RECEIVE_BUFFER = 8 << 20
 const SEND_BUFFER = 4 << 20
 const POOL_IDS = 64
+/** How the keys of WireGuard's sockets begin. */
+const WIREGUARD = 'wireguard '
 const NO_IPV6 = ['EAFNOSUPPORT', 'EADDRNOTAVAIL']
 
 interface Receiver {
@@ -38,6 +50,7 @@ export class Sockets {
   private readonly pools = new Map<string, Pool>()
   private readonly wanted = new Set<string>()
   private nextReceiver = 0
+  private mark = 0
   /** For `status`: 'on', or 'off: why'. */
   udpGso = 'on'
   udpGro = 'on'
@@ -88,8 +101,14 @@ export class Sockets {
     return { pool4, pool6 }
   }
 
+  /** Marks what WireGuard sends, for routing rules (SO_MARK; 0: not), now and from sockets to come. Throws as `udpMark`. */
+  setMark(mark: number): void {
+    for (const [key, { fd }] of this.receivers) if (key.startsWith(WIREGUARD)) udpMark(fd, mark)
+    this.mark = mark
+  }
+
   private async wireguardOn(address: string, port: number): Promise<number> {
-    const key = `wireguard ${address} ${port}`
+    const key = `${WIREGUARD}${address} ${port}`
     this.wanted.add(key)
     const had = this.pools.get(key)
     if (had) return had.id
@@ -99,6 +118,7 @@ export class Sockets {
     const id = this.nextReceiver++
     const pool = freeId(this.pools)
     try {
+      if (this.mark !== 0) udpMark(fd, this.mark)
       await this.mailbox.ask({ kind: 'set-socket', id, fd, port: SEALED })
       const gso = this.gso(fd)
       await this.mailbox.ask({ kind: 'set-pool', id: pool, fds: [fd], gso, maxSegments: layout().maxSegments })

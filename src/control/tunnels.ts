@@ -9,7 +9,9 @@ import {
   STAT_NOW,
   TUNNEL_HANDSHAKE,
   TUNNEL_HANDSHAKING,
+  TUNNEL_RX_BYTES,
   TUNNEL_STATE,
+  TUNNEL_TX_BYTES,
   TUNNEL_UP,
 } from '../counters.ts'
 import type { Mailbox, News } from '../datapath/mailbox.ts'
@@ -22,6 +24,7 @@ import { Refusal } from './refusal.ts'
 import type { PeerSession } from './report.ts'
 import type { Resolver } from './resolve.ts'
 import type { Secret } from './secret.ts'
+import type { Seen } from './wg-state.ts'
 
 /** Initiations in vain after which a peer's name is looked up again, whatever address it had. */
 const RESOLVE_AFTER = 2
@@ -53,6 +56,8 @@ interface Remote {
   place: Place | null
   /** Initiations since the last session. */
   attempts: number
+  /** Of the last session, by the monotonic clock and since 1970: asked twice, the answer is the same. */
+  handshake: { at: number; wallMs: number }
 }
 
 export interface TunnelsParts {
@@ -140,6 +145,28 @@ export class TunnelControl {
     }
   }
 
+  /** For wg(8); null: there is no tunnel to this key. */
+  seen(publicKey: string): Seen | null {
+    const remote = this.byKey.get(publicKey)
+    if (!remote) return null
+    const { counters } = this.p
+    const at = counters.tunnel(remote.id, TUNNEL_HANDSHAKE)
+    if (at !== remote.handshake.at) remote.handshake = { at, wallMs: Date.now() - monotonic() + at }
+    const { wallMs } = remote.handshake
+    return {
+      endpoint: remote.place,
+      lastHandshake: at === 0 ? null : { sec: Math.floor(wallMs / 1000), nsec: Math.floor(wallMs % 1000) * 1_000_000 },
+      rxBytes: counters.tunnel(remote.id, TUNNEL_RX_BYTES),
+      txBytes: counters.tunnel(remote.id, TUNNEL_TX_BYTES),
+    }
+  }
+
+  /** Somebody says where a peer is, in the same words as before: it is called there, wherever it has moved. */
+  async recall(publicKey: string): Promise<void> {
+    const remote = this.byKey.get(publicKey)
+    if (remote?.configured && !isSame(remote.configured, remote.place)) await this.order(remote, remote.configured)
+  }
+
   /** The host's routes or addresses have changed. */
   async hostChanged(): Promise<void> {
     if (this.byKey.size > 0) await this.p.mailbox.ask({ kind: 'forget-sources' })
@@ -181,7 +208,7 @@ export class TunnelControl {
     this.handshakes.addPeer(id, Buffer.from(peer.publicKey!, 'base64'), psk)
     psk?.fill(0)
     const configured = this.configured(peer, port)
-    const remote: Remote = { id, peer, configured, place: null, attempts: 0 }
+    const remote: Remote = { id, peer, configured, place: null, attempts: 0, handshake: { at: 0, wallMs: 0 } }
     this.byKey.set(peer.publicKey!, remote)
     this.byId[id] = remote
     await this.order(remote, configured)
