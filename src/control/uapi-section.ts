@@ -1,6 +1,6 @@
 // A section of a set of WireGuard's configuration protocol (uapi.ts) while its lines come in: the table of keys, and what each
 // takes as a value. What wireguard-go refuses is refused. Pure. Cold.
-import { addressText, cidrText, network, parseAddress, parseCidr } from './cidr.ts'
+import { addressText, cidrText, isLinkLocal6, network, parseAddress, parseCidr } from './cidr.ts'
 import { KEY_LEN } from './key.ts'
 import type { DeviceChange, PeerChange, PrefixChange, UapiEndpoint } from './uapi.ts'
 
@@ -156,13 +156,17 @@ function numberOf(value: Uint8Array, max: number): number | null {
   return /^\d+$/.test(text) && Number(text) <= max ? Number(text) : null
 }
 
-// ADDRESS:PORT or [IPv6]:PORT. An IPv4 address written as IPv6 is the IPv4 address: that is where packets go.
+// ADDRESS:PORT, [IPv6]:PORT, or [fe80::…%ZONE]:PORT. An IPv4 address written as IPv6 is the IPv4 address: that is where packets
+// go.
 function endpointOf(text: string): UapiEndpoint | null {
-  const [, six, four, port] = /^(?:\[([\da-f:.]+)\]|([\d.]+)):(\d{1,5})$/i.exec(text) ?? []
+  const [, six, zone, four, port] = /^(?:\[([\da-f:.]+)(%[^\s/%\]]{1,15})?\]|([\d.]+)):(\d{1,5})$/i.exec(text) ?? []
   const mapped = /^::ffff:([\d.]+)$/i.exec(six ?? '')?.[1]
   const address = parseAddress(mapped ?? six ?? four ?? '')
   const isMeant = address?.v6 === (six !== undefined && mapped === undefined)
-  return address && isMeant && Number(port) <= 0xffff ? { address: addressText(address), port: Number(port) } : null
+  if (!address || !isMeant || Number(port) > 0xffff) return null
+  // A zone says nothing of an address that is the same everywhere.
+  const place = zone !== undefined && isLinkLocal6(address) ? zone : ''
+  return { address: `${addressText(address)}${place}`, port: Number(port) }
 }
 
 // ADDRESS/LENGTH; with a minus sign in front it is taken away.

@@ -30,7 +30,7 @@ export class UapiError extends Error {
 }
 
 export interface UapiEndpoint {
-  /** A numeric address, canonical. */
+  /** A numeric address, canonical; a link-local one perhaps with its zone, a name or an index. */
   readonly address: string
   readonly port: number
 }

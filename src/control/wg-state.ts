@@ -2,13 +2,13 @@
 // prefixes that are its own. Read WG §2 first. A prefix belongs to one peer only, the last that claimed it; the device's own
 // key is no peer. Pure; a prefix costs the same however many there are. Cold.
 import { timingSafeEqual } from 'node:crypto'
+import { MAX_TUNNELS } from '../counters.ts'
 import { base64Of, isZeroKey, KEY_LEN, publicKeyOf } from './key.ts'
 import type { Config } from './model.ts'
 import { Secret } from './secret.ts'
 import { type DeviceChange, EINVAL, type PeerChange, type UapiDevice, type UapiEndpoint, UapiError } from './uapi.ts'
 
-/** As many as wireguard-go takes. */
-export const MAX_PEERS = 65536
+export const MAX_PEERS = MAX_TUNNELS
 
 export interface WgPeer {
   readonly publicKey: Uint8Array
@@ -51,7 +51,7 @@ export interface Seen {
 }
 
 export class WgState {
-  /** 0: by chance, or not open. */
+  /** 0: by chance. Who has opened one puts it here. */
   listenPort = 0
   fwmark = 0
   /** By name. */
@@ -105,7 +105,7 @@ export class WgState {
   }
 
   /** The answer to a get. `see`: what the agent knows of a peer, by name. */
-  device(listenPort: number, see: (name: string) => Seen | null): UapiDevice {
+  device(see: (name: string) => Seen | null): UapiDevice {
     const peers = [...this.peers.values()].map((peer) => {
       const seen = see(peer.name)
       return {
@@ -119,7 +119,7 @@ export class WgState {
         allowedIps: peer.allowedIps,
       }
     })
-    return { privateKey: this.privateKey(), listenPort, fwmark: this.fwmark, peers }
+    return { privateKey: this.privateKey(), listenPort: this.listenPort, fwmark: this.fwmark, peers }
   }
 
   /** Zeroes all keys. */

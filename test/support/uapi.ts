@@ -16,7 +16,7 @@ export class FakeDevice implements UapiTarget {
 
   get(): UapiDevice {
     this.throwIf('get')
-    return this.state.device(this.state.listenPort, (name) => this.seen.get(name) ?? null)
+    return this.state.device((name) => this.seen.get(name) ?? null)
   }
 
   async set(change: DeviceChange): Promise<void> {

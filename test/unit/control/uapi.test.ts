@@ -96,6 +96,16 @@ describe('a set', () => {
       [peer(A, { endpoint: { address: '192.0.2.1', port: 1 } })],
     ],
     ['a keepalive', `public_key=${A}\npersistent_keepalive_interval=65535\n`, [peer(A, { keepaliveSec: 65535 })]],
+    [
+      'a link-local endpoint with its zone',
+      `public_key=${A}\nendpoint=[FE80::1%eth0]:1\n`,
+      [peer(A, { endpoint: { address: 'fe80::1%eth0', port: 1 } })],
+    ],
+    [
+      'an endpoint with a zone that says nothing',
+      `public_key=${A}\nendpoint=[2001:db8::1%eth0]:1\n`,
+      [peer(A, { endpoint: { address: '2001:db8::1', port: 1 } })],
+    ],
     ['no keepalive', `public_key=${A}\npersistent_keepalive_interval=0\n`, [peer(A, { keepaliveSec: 0 })]],
     ['the version of the protocol', `public_key=${A}\nprotocol_version=1\n`, [peer(A)]],
     [
@@ -176,6 +186,10 @@ describe('a set', () => {
     'endpoint=192.0.2.256:1',
     'endpoint=192.0.2:1',
     'endpoint=[192.0.2.1]:1',
+    'endpoint=192.0.2.1%eth0:1',
+    'endpoint=[fe80::1%]:1',
+    'endpoint=[fe80::1%a b]:1',
+    'endpoint=[::ffff:192.0.2]:1',
     'endpoint=2001:db8::1:51820',
     'endpoint=[2001:db8::1]',
     'endpoint=[2001:db8::1:1',

@@ -46,7 +46,7 @@ function routes(state: WgState): Record<string, string[]> {
 describe('a device', () => {
   test('is empty at first', () => {
     const state = new WgState()
-    expect(state.device(0, () => null)).toEqual({ privateKey: null, listenPort: 0, fwmark: 0, peers: [] })
+    expect(state.device(() => null)).toEqual({ privateKey: null, listenPort: 0, fwmark: 0, peers: [] })
     expect(state.publicKey).toBeNull()
   })
 
@@ -82,6 +82,7 @@ describe('a device', () => {
   test('answers a get with what was set and what the agent has seen', () => {
     const state = told(
       `private_key=${OWN}`,
+      'listen_port=51820',
       'fwmark=5',
       `public_key=${B}`,
       `preshared_key=${C}`,
@@ -97,7 +98,7 @@ describe('a device', () => {
       rxBytes: 3,
       txBytes: 4,
     }
-    const device = state.device(51820, (peer) => (peer === name(B) ? seen : null))
+    const device = state.device((peer) => (peer === name(B) ? seen : null))
     expect(Buffer.from(formatDevice(device)).toString().split('\n')).toEqual([
       `private_key=${OWN}`,
       'listen_port=51820',
