@@ -288,7 +288,7 @@ export class Overlay {
   // and underlay address.
   private defaultMac(n: NetworkConfig): string {
     const { node, publicKey } = this.config!
-    const who = publicKey ?? `${node} ${this.underlay[0]!.address}`
+    const who = publicKey ?? `${node} ${this.underlay[0]?.address ?? n.interface}`
     const hash = createHash('sha256').update(`${n.vni} ${who}`).digest()
     const first = (hash[0]! & 0xfc) | 2
     return [first, ...hash.subarray(1, 6)].map((b) => b.toString(16).padStart(2, '0')).join(':')
