@@ -71,6 +71,7 @@ fi
 if newer dist/.built src tsconfig.json tsconfig.build.json package-lock.json; then
   rm -rf dist
   node_modules/.bin/tsc -p tsconfig.build.json
+  chmod 755 dist/main.js dist/vtepd-wg.js
   touch dist/.built
   say "compiled src to dist"
 fi

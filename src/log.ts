@@ -10,6 +10,9 @@ export interface Log {
   debug(text: string): void
 }
 
+/** Says nothing. */
+export const NO_LOG: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} }
+
 const ORDER: readonly Level[] = ['error', 'warn', 'info', 'debug']
 
 /** `level` and worse are written. */

@@ -1,7 +1,7 @@
 // A process that goes on without its terminal: it starts itself again in a session of its own, and the first one ends when the
 // second says that it is ready, or tells why it is not. Node cannot fork(2). Cold.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { exitCodeOf, explain, FAILED, INTERRUPTED } from './exit.ts'
+import { explain, FAILED, INTERRUPTED } from './exit.ts'
 
 /** Set in the environment of the second process alone. */
 const MARK = 'VTEPD_BACKGROUND'
@@ -41,21 +41,22 @@ export async function runInBackground(file: string, args: readonly string[], out
 }
 
 /** Of the second process: it is ready, and the first one may end. */
-export function tellReady(): void {
-  tell({ kind: 'ready' })
+export async function tellReady(): Promise<void> {
+  await tell({ kind: 'ready' })
 }
 
-/** Of the second process: it ends, and the first one says why. */
-export function tellFailed(error: unknown): void {
-  tell({ kind: 'failed', text: explain(error), exitCode: exitCodeOf(error) })
+/** Of the second process: it ends, and the first one says so in these words. */
+export async function tellFailed(text: string, exitCode: number): Promise<void> {
+  await tell({ kind: 'failed', text, exitCode })
 }
 
 // The first one may have been killed meanwhile: then there is nobody to tell.
-function tell(word: Word): void {
-  if (!process.connected) return
-  process.send?.(word, undefined, undefined, () => {
-    if (process.connected) process.disconnect()
+async function tell(word: Word): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (process.connected) process.send!(word, undefined, undefined, () => resolve())
+    else resolve()
   })
+  if (process.connected) process.disconnect()
 }
 
 function wordOf(child: ChildProcess): Promise<Word> {

@@ -73,5 +73,5 @@ function nameFault(name: string): string | null {
 }
 
 function usage(what: string): Failure {
-  return new Failure(USAGE, `vtepd-wg: ${what}`, ['usage: vtepd-wg IFACE'])
+  return new Failure(USAGE, what, ['usage: vtepd-wg IFACE'])
 }

@@ -7,8 +7,8 @@
 import { KEY_LEN } from './key.ts'
 import { DeviceSection, keyOf, PeerSection, textOf } from './uapi-section.ts'
 
-/** errno(3), as Linux numbers them. The last is wireguard-go's word for a fault that has no number. */
-export const EIO = 5
+/** errno(3), as Linux numbers them; UNKNOWN is wireguard-go's word for a fault without a number. */
+export const ENODEV = 19
 export const EINVAL = 22
 export const EPROTO = 71
 export const EADDRINUSE = 98
