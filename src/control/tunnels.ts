@@ -24,7 +24,11 @@ import { Refusal } from './refusal.ts'
 import type { PeerSession } from './report.ts'
 import type { Resolver } from './resolve.ts'
 import type { Secret } from './secret.ts'
+import { type Call, Visit } from './visit.ts'
 import type { Seen } from './wg-state.ts'
+
+/** What is said of a message that is for another key than ours, or for a handshake of another's. */
+const NOT_OURS: readonly Why[] = ['no-key', 'bad-mac', 'no-handshake', 'bad-cookie']
 
 /** Initiations in vain after which a peer's name is looked up again, whatever address it had. */
 const RESOLVE_AFTER = 2
@@ -42,13 +46,15 @@ const CODES: Record<Why, number> = {
   'bad-cookie': drop.BAD_TAG,
 }
 
-interface Place {
+export interface Place {
   readonly address: string
   readonly port: number
 }
 
 interface Remote {
   readonly id: number
+  /** In no network, and no peer of the configuration: `want` and `retain` leave it alone. */
+  readonly guest: boolean
   peer: PeerConfig
   /** The endpoint that the configuration gave last; null: none, or a name without an address yet. */
   configured: Place | null
@@ -68,11 +74,30 @@ export interface TunnelsParts {
   lookUp(host: string): Promise<boolean>
   /** A handshake with a peer went wrong, or something about it is worth a line in the log. */
   said(line: string): void
+  /** The agent at the far end of a tunnel says something to ours. */
+  readonly told?: (speaker: Speaker, body: Uint8Array) => void
+}
+
+/** Who speaks through a tunnel. */
+export interface Speaker {
+  readonly publicKey: string
+  /** Where it is, as far as is known. */
+  readonly place: Place | null
+  /** One of `setGuests`. */
+  readonly guest: boolean
+}
+
+/** A key that may shake hands with us and speak to our control thread, and is in no network. */
+export interface Guest {
+  readonly name: string
+  readonly publicKey: string
+  readonly presharedKey: Secret
 }
 
 export class TunnelControl {
   private readonly p: TunnelsParts
-  private readonly handshakes = new Handshakes((bytes) => randomFillSync(bytes))
+  private readonly handshakes = new Handshakes(randomFillSync, (index) => this.visit?.uses(index) === true)
+  private visit: Visit | null = null
   private readonly byKey = new Map<string, Remote>()
   private readonly byId: (Remote | undefined)[] = []
   private key: Secret | null = null
@@ -112,12 +137,36 @@ export class TunnelControl {
   async retain(peers: readonly PeerConfig[]): Promise<void> {
     const keys = new Set(peers.map((p) => p.publicKey))
     for (const [key, remote] of this.byKey) {
-      if (keys.has(key)) continue
-      this.byKey.delete(key)
-      this.byId[remote.id] = undefined
-      this.handshakes.removePeer(remote.id)
-      await this.p.mailbox.ask({ kind: 'remove-tunnel', tunnel: remote.id })
+      if (!keys.has(key) && !remote.guest) await this.remove(key, remote)
     }
+  }
+
+  /** These keys, and no others beside the peers, may speak to our control thread. */
+  async setGuests(guests: readonly Guest[]): Promise<void> {
+    const keys = new Set(guests.map((g) => g.publicKey))
+    for (const [key, remote] of this.byKey) if (remote.guest && !keys.has(key)) await this.remove(key, remote)
+    for (const guest of guests) if (!this.byKey.has(guest.publicKey)) await this.add(asPeer(guest), 0, true)
+  }
+
+  /** Opens a tunnel to a host as somebody else, one at a time. `told` hears what its agent says. */
+  beginVisit(call: Call, told: (body: Uint8Array) => void): Visit {
+    if (this.visit) throw new Error('one visit at a time')
+    const { mailbox } = this.p
+    const taken = (index: number): boolean => this.handshakes.uses(index)
+    this.visit = new Visit(call, { mailbox, tunnel: this.freeId(), taken, told })
+    return this.visit
+  }
+
+  async endVisit(): Promise<void> {
+    const { visit } = this
+    this.visit = null
+    await visit?.end()
+  }
+
+  /** Says something to a peer's agent; it may get lost, as when there is no session yet: that begins one. */
+  tell(publicKey: string, body: Uint8Array): void {
+    const remote = this.byKey.get(publicKey)
+    if (remote) void this.p.mailbox.ask({ kind: 'tell', tunnel: remote.id, body }).catch(() => {})
   }
 
   /** The tunnel to a key that `want` has named. */
@@ -174,6 +223,8 @@ export class TunnelControl {
 
   /** What the data thread says; false: it is about something else. */
   hear(n: News): boolean {
+    if (n.kind === 'told') void this.p.mailbox.ask({ kind: 'heard', count: 1 }).catch(() => {})
+    if (this.visit?.hear(n, monotonic())) return true
     switch (n.kind) {
       case 'handshake':
         this.take(n)
@@ -187,6 +238,9 @@ export class TunnelControl {
       case 'clear-handshake':
         this.handshakes.clear(n.tunnel)
         return true
+      case 'told':
+        this.told(n.tunnel, n.body)
+        return true
       case 'roamed':
         this.roamed(n.tunnel, n.address)
         return true
@@ -198,20 +252,29 @@ export class TunnelControl {
   /** Forgets every key. */
   close(): void {
     this.handshakes.setPrivateKey(null)
+    this.visit?.close()
     for (const remote of this.byKey.values()) this.handshakes.removePeer(remote.id)
     this.byKey.clear()
   }
 
-  private async add(peer: PeerConfig, port: number): Promise<void> {
+  private async add(peer: PeerConfig, port: number, guest = false): Promise<void> {
     const id = this.freeId()
     const psk = peer.presharedKey?.copy() ?? null
     this.handshakes.addPeer(id, Buffer.from(peer.publicKey!, 'base64'), psk)
     psk?.fill(0)
     const configured = this.configured(peer, port)
-    const remote: Remote = { id, peer, configured, place: null, attempts: 0, handshake: { at: 0, wallMs: 0 } }
+    const never = { at: 0, wallMs: 0 }
+    const remote: Remote = { id, guest, peer, configured, place: null, attempts: 0, handshake: never }
     this.byKey.set(peer.publicKey!, remote)
     this.byId[id] = remote
     await this.order(remote, configured)
+  }
+
+  private async remove(key: string, remote: Remote): Promise<void> {
+    this.byKey.delete(key)
+    this.byId[remote.id] = undefined
+    this.handshakes.removePeer(remote.id)
+    await this.p.mailbox.ask({ kind: 'remove-tunnel', tunnel: remote.id })
   }
 
   private async change(remote: Remote, peer: PeerConfig, port: number): Promise<void> {
@@ -246,7 +309,7 @@ export class TunnelControl {
   }
 
   private take(n: News & { kind: 'handshake' }): void {
-    const outcome = this.handshakes.handle(n.message, n.from, n.waiting, monotonic())
+    const outcome = this.outcomeOf(n)
     this.report(outcome, n.message.length)
     const { mailbox } = this.p
     if (outcome.kind === 'send') {
@@ -263,6 +326,13 @@ export class TunnelControl {
         receive.buffer,
       ])
     }
+  }
+
+  private outcomeOf(n: News & { kind: 'handshake' }): Outcome {
+    const ours = this.handshakes.handle(n.message, n.from, n.waiting, monotonic())
+    if (!this.visit || ours.kind !== 'nothing' || !NOT_OURS.includes(ours.why)) return ours
+    const its = this.visit.handle(n, monotonic())
+    return its.kind === 'nothing' ? ours : its
   }
 
   // Told together: under a flood a reply for each would cost more than the message did.
@@ -303,15 +373,27 @@ export class TunnelControl {
     await this.order(remote, remote.configured)
   }
 
+  private told(tunnel: number, body: Uint8Array): void {
+    const remote = this.byId[tunnel]
+    if (!remote) return
+    const { peer, place, guest } = remote
+    this.p.told?.({ publicKey: peer.publicKey!, place, guest }, body)
+  }
+
   private roamed(tunnel: number, address: Uint8Array): void {
     const remote = this.byId[tunnel]
     if (remote) remote.place = sockaddr.unpack(address)
   }
 
   private freeId(): number {
-    for (let id = 0; id < MAX_TUNNELS; id++) if (!this.byId[id]) return id
+    for (let id = 0; id < MAX_TUNNELS; id++) if (!this.byId[id] && id !== this.visit?.tunnel) return id
     throw new Refusal(`peers: at most ${MAX_TUNNELS} with a publicKey in one agent`, 2)
   }
+}
+
+// Its endpoint is where it calls from.
+function asPeer({ name, publicKey, presharedKey }: Guest): PeerConfig {
+  return { name, endpoint: null, publicKey, presharedKey, keepaliveSec: 0, type: 'vtepd', networks: [] }
 }
 
 function isSame(a: Place, b: Place | null): boolean {

@@ -75,10 +75,12 @@ export class Handshakes {
   private readonly indices = new Map<number, Remote>()
   private readonly limit = new RateLimit()
   private loadedUntil = Number.NEGATIVE_INFINITY
+  private readonly taken: (index: number) => boolean
 
-  /** `random`: cryptographically strong. */
-  constructor(random: Random) {
+  /** `random`: cryptographically strong. `taken`: indices that others on the same port use. */
+  constructor(random: Random, taken: (index: number) => boolean = () => false) {
     this.random = random
+    this.taken = taken
   }
 
   // --- configuration ---
@@ -169,6 +171,11 @@ export class Handshakes {
     message.set(sealed.sealedPayload, wire.INITIATION_TIMESTAMP)
     remote.jar.sign(message, now)
     return message
+  }
+
+  /** Whether the index is that of a handshake or a session of ours. */
+  uses(index: number): boolean {
+    return this.indices.has(index)
   }
 
   /** A session has ended: its index is free. */
@@ -294,7 +301,7 @@ export class Handshakes {
     for (;;) {
       this.random(bytes)
       const index = new DataView(bytes.buffer).getUint32(0)
-      if (this.indices.has(index)) continue
+      if (this.indices.has(index) || this.taken(index)) continue
       this.indices.set(index, remote)
       return index
     }
