@@ -60,6 +60,7 @@ export class Overlay {
   private readonly leaveDown: boolean
   private underlay: readonly LocalAddress[] = []
   private config: Config | null = null
+  private visiting = false
 
   constructor(parts: OverlayParts, offloads: Config['offloads']) {
     this.mailbox = parts.mailbox
@@ -127,6 +128,15 @@ export class Overlay {
     for (const r of this.running.values()) await this.placePeers(r)
   }
 
+  /** A visit (TunnelControl.beginVisit) needs WireGuard's port, whether a network does or not; or no longer. */
+  async setVisiting(visiting: boolean): Promise<void> {
+    this.visiting = visiting
+    const config = this.config!
+    if (config.networks.some((n) => n.security === 'secure')) return
+    if (visiting) await this.openWireguard(config)
+    else await this.apply(config, this.underlay)
+  }
+
   /** The device's MTU, MAC or fd changed: tells the data thread. */
   async deviceChanged(r: Running): Promise<void> {
     const { fd, tcp, udp, mtu } = r.device.state
@@ -185,15 +195,17 @@ export class Overlay {
   private async openTunnels(config: Config): Promise<void> {
     const { wireguardPort } = config.underlay
     await this.tunnels.setPrivateKey(config.privateKey)
-    if (config.networks.some((n) => n.security === 'secure')) {
-      if (aeadEngine() === null) {
-        const why = 'this Node.js has no usable ChaCha20-Poly1305 (OpenSSL without it, or the self-test failed)'
-        throw new Refusal(`networks: ${why}; use one from nodejs.org or Debian, or make the networks plain`, 1)
-      }
-      const pools = await this.sockets.wireguard(wireguardPort)
-      await this.mailbox.ask({ kind: 'set-tunnel-pools', ...pools })
-    }
+    if (this.visiting || config.networks.some((n) => n.security === 'secure')) await this.openWireguard(config)
     await this.tunnels.want(tunnelled(config), wireguardPort)
+  }
+
+  private async openWireguard(config: Config): Promise<void> {
+    if (aeadEngine() === null) {
+      const why = 'this Node.js has no usable ChaCha20-Poly1305 (OpenSSL without it, or the self-test failed)'
+      throw new Refusal(`networks: ${why}; use one from nodejs.org or Debian, or make the networks plain`, 1)
+    }
+    const pools = await this.sockets.wireguard(config.underlay.wireguardPort)
+    await this.mailbox.ask({ kind: 'set-tunnel-pools', ...pools })
   }
 
   private async placePeers(r: Running): Promise<void> {
