@@ -72,6 +72,7 @@ export class NetworkDevice {
         gsoMaxSize: gsoMaxSize(c, mtu),
       })
       fd = d.fd
+      if (c.device === 'tun') netdev.setAddrGenModeNone(c.interface, netnsOf(c))
       const device = new NetworkDevice(c, defaultMac, d, mtu)
       device.configure()
       return device
@@ -155,7 +156,6 @@ export class NetworkDevice {
   }
 
   private configure(): void {
-    if (this.config.device === 'tun') netdev.setAddrGenModeNone(this.config.interface, this.netns)
     for (const a of this.config.addresses) this.addAddress(a)
   }
 
