@@ -18,6 +18,10 @@ uint32_t idle_events(uint64_t tag) { return tag >> 32 == kSocket ? static_cast<u
 // More frames per crossing would only wait for each other; fewer cost system calls.
 constexpr uint32_t kFramesPerDevice = 256;
 
+// After a sleep of so many milliseconds a frame is likely to be alone: it goes on its way before anybody asks
+// whether another has come.
+constexpr double kRest = 2;
+
 template <class T>
 T &at(std::vector<T> &v, uint32_t id) {
   if (v.size() <= id) v.resize(id + 1);
@@ -142,7 +146,9 @@ uint32_t Engine::poll(int timeout_ms) {
   if (gone_) ready |= kReadyGone;
   timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
-  stats_[kStatNow] = static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec / 1000000);
+  double now = static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec / 1000000);
+  rested_ = now - stats_[kStatNow] >= kRest;
+  stats_[kStatNow] = now;
   return ready;
 }
 
@@ -158,7 +164,8 @@ uint32_t Engine::receive_devices(Batch &b) {
   for (uint32_t id : ready_devices_) {
     Device &d = devices_[id];
     if (d.fd < 0 || d.gone || at >= kCrossingBytes) continue;
-    uint32_t cap = n + kFramesPerDevice < b.slots ? n + kFramesPerDevice : b.slots;
+    uint32_t most = rested_ ? 1 : kFramesPerDevice;
+    uint32_t cap = n + most < b.slots ? n + most : b.slots;
     n = receive_frames(d, static_cast<int32_t>(id), b, n, cap, &at, tun_);
     if (d.gone) lose(d, d.gone);
   }
