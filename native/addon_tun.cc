@@ -70,11 +70,18 @@ Napi::Value tun_persist_js(const Napi::CallbackInfo &info) {
   return e < 0 ? throw_errno(info.Env(), e, "TUNSETPERSIST") : info.Env().Undefined();
 }
 
+Napi::Value tun_netns_js(const Napi::CallbackInfo &info) {
+  if (!is_fd(info[0])) return misuse(info.Env(), "tunNetns(fd)");
+  int ns = tun_netns(as_int(info[0]));
+  return ns < 0 ? throw_errno(info.Env(), ns, "TUNGETDEVNETNS") : Napi::Number::New(info.Env(), ns);
+}
+
 }  // namespace
 
 void init_tun(Napi::Env env, Napi::Object exports) {
   exports.Set("tunOpen", Napi::Function::New(env, tun_open_js, "tunOpen"));
   exports.Set("tunAttachQueue", Napi::Function::New(env, tun_attach_queue_js, "tunAttachQueue"));
+  exports.Set("tunNetns", Napi::Function::New(env, tun_netns_js, "tunNetns"));
   exports.Set("tunPersist", Napi::Function::New(env, tun_persist_js, "tunPersist"));
 }
 

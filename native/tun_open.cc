@@ -193,4 +193,9 @@ int tun_persist(int fd, bool persist) {
   return ioctl(fd, TUNSETPERSIST, persist ? 1ul : 0ul) < 0 ? -errno : 0;
 }
 
+int tun_netns(int fd) {
+  int ns = ioctl(fd, TUNGETDEVNETNS);
+  return ns < 0 ? -errno : ns;
+}
+
 }  // namespace vtepd

@@ -51,4 +51,7 @@ int tun_attach_queue(int fd, bool attach);
 /// TUNSETPERSIST: whether the device outlives its last fd. 0 or -errno.
 int tun_persist(int fd, bool persist);
 
+/// An fd of the network namespace that the device is in by now (Linux 5.8), or -errno; -EBADFD: it is gone.
+int tun_netns(int fd);
+
 }  // namespace vtepd

@@ -151,6 +151,7 @@ export class WgDevice implements UapiTarget {
     const running = this.running
     if (this.stopping || !this.overlay || !running) return
     const { mtu } = running.device.state
+    if (running.device.relocate()) this.hostWatch.watch([null, running.device.netns])
     for (const line of running.device.check(Date.now())) this.options.log.debug(`device ${this.options.name} ${line}`)
     if (running.device.state.mtu !== mtu) await this.overlay.deviceChanged(running)
     await this.overlay.tunnels.hostChanged()

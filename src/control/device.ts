@@ -1,6 +1,7 @@
 // One network's device on the host: made, configured, watched, repaired. What the configuration names is put back when
 // somebody changes it; what it does not name is followed. Cold.
 import { closeSync } from 'node:fs'
+import { tunNetns } from '../host/addon.ts'
 import * as netdev from '../host/netdev.ts'
 import type { Undesired } from './api.ts'
 import type { Config, NetworkConfig } from './model.ts'
@@ -38,11 +39,13 @@ export interface DeviceState {
 export class NetworkDevice {
   readonly config: NetworkConfig
   readonly state: DeviceState
-  readonly netns: string | null
+  netns: string | null
   tso: string
   uso: string
   up = false
   private readonly defaultMac: string
+  /** Of the namespace that somebody moved the device to; -1: it is where it was made. */
+  private movedTo = -1
   private readonly undesired = new Map<string, Undesired>()
 
   private constructor(config: NetworkConfig, defaultMac: string, d: netdev.Device, mtu: number) {
@@ -137,6 +140,22 @@ export class NetworkDevice {
     return did
   }
 
+  /** After somebody moved the device to another namespace: `netns` is that. False: it is where we thought, or gone. */
+  relocate(): boolean {
+    if (netdev.link(this.config.interface, this.netns)) return false
+    let fd = -1
+    try {
+      fd = tunNetns(this.state.fd)
+    } catch {
+      // Gone, or a kernel that cannot tell (before 5.8): nothing to follow.
+      return false
+    }
+    if (this.movedTo >= 0) closeSync(this.movedTo)
+    this.movedTo = fd
+    this.netns = `/proc/self/fd/${fd}`
+    return true
+  }
+
   /** What is not as it should be, and could not be put back. */
   faults(): Undesired[] {
     return [...this.undesired.values()]
@@ -153,6 +172,7 @@ export class NetworkDevice {
 
   close(): void {
     closeSync(this.state.fd)
+    if (this.movedTo >= 0) closeSync(this.movedTo)
   }
 
   private configure(): void {

@@ -157,6 +157,8 @@ interface Addon {
   ): OpenedTun
   tunAttachQueue(fd: number, attach: boolean): void
   tunPersist(fd: number, persist: boolean): void
+  /** An fd, the caller's, of the namespace that the device is in by now. EBADFD: the device is gone. */
+  tunNetns(fd: number): number
   linkGet(netns: string | null, link: string | number): LinkRow | null
   linkSet(
     netns: string | null,
@@ -206,7 +208,7 @@ export const { udpOpen, udpHasGso, udpMark, pathMtu, wake, layout, slab } = addo
  * what the next Engine of this thread gets, null when there is none; aeadUse() chooses (null: the best).
  */
 export const { aeadEngines, aeadEngine, aeadUse } = addon
-export const { tunOpen, tunAttachQueue, tunPersist, linkGet, linkSet, linkDelete } = addon
+export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, linkGet, linkSet, linkDelete } = addon
 export const { addressChange, addressList, routeChange, routeList, netlinkMonitor, netlinkDrain } = addon
 export const { Engine, FdPoll, Packets } = addon
 /** One datagram to a service manager; src/host/notify.ts knows where it listens. */
