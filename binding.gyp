@@ -21,6 +21,7 @@
         "native/engine.cc",
         "native/headers.cc",
         "native/keys.cc",
+        "native/lock.cc",
         "native/netlink.cc",
         "native/netns.cc",
         "native/notify.cc",

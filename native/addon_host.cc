@@ -2,6 +2,7 @@
 #include "addon_host.h"
 
 #include "addon_value.h"
+#include "lock.h"
 #include "netlink.h"
 #include "netns.h"
 #include "notify.h"
@@ -33,6 +34,14 @@ Napi::Value netlink_monitor_js(const Napi::CallbackInfo &info) {
   return fd < 0 ? throw_errno(info.Env(), fd, "bind") : Napi::Number::New(info.Env(), fd);
 }
 
+Napi::Value lock_file_js(const Napi::CallbackInfo &info) {
+  OptionalText path(info[0]);
+  if (!path.ok() || !path.given()) return misuse(info.Env(), "lockFile(path)");
+  int fd = lock_file(path.c_str());
+  if (fd == -EAGAIN) return info.Env().Null();
+  return fd < 0 ? throw_errno(info.Env(), fd, "flock") : Napi::Number::New(info.Env(), fd);
+}
+
 Napi::Value netlink_drain_js(const Napi::CallbackInfo &info) {
   if (!is_fd(info[0])) return misuse(info.Env(), "netlinkDrain(fd)");
   return Napi::Boolean::New(info.Env(), netlink_drain(as_int(info[0])));
@@ -43,6 +52,7 @@ Napi::Value netlink_drain_js(const Napi::CallbackInfo &info) {
 void init_host(Napi::Env env, Napi::Object exports) {
   exports.Set("notify", Napi::Function::New(env, notify_js, "notify"));
   exports.Set("netlinkMonitor", Napi::Function::New(env, netlink_monitor_js, "netlinkMonitor"));
+  exports.Set("lockFile", Napi::Function::New(env, lock_file_js, "lockFile"));
   exports.Set("netlinkDrain", Napi::Function::New(env, netlink_drain_js, "netlinkDrain"));
   init_link(env, exports);
   init_udp(env, exports);

@@ -1,27 +1,56 @@
 // Names of Unix sockets: taken only from the dead. A socket is made under a name of its own and then linked into place, so
 // that nobody ever sees it half open, and of two programs that start together one wins. Cold.
-import { link, lstat, rename, unlink } from 'node:fs/promises'
+import { closeSync } from 'node:fs'
+import { link, lstat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { lockFile } from '../host/addon.ts'
+
+/** Milliseconds: how long to wait for others who look at the name, and between two attempts. */
+const PATIENCE = 10_000
+const AGAIN = 5
 
 /**
  * Gives the socket `made`, which listens already, the name `path` beside it. False when somebody alive has the name. Throws
- * the kernel's error, and an Error when something that is no socket is in the way, or the name comes and goes.
+ * the kernel's error, and an Error when something that is no socket is in the way, or others hold the lock for ever.
  */
 export async function takeName(made: string, path: string): Promise<boolean> {
-  for (let tries = 0; tries < 5; tries++) {
-    try {
-      await link(made, path)
-      return true
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  if (await linked(made, path)) return true
+  // Finding out that the holder is dead and taking its place are two steps; only one of us may be between them.
+  const lock = `${path}.lock`
+  const fd = await locked(lock)
+  try {
+    for (;;) {
+      if (await linked(made, path)) return true
+      const there = await lstat(path).catch(ignoreMissing)
+      if (!there) continue
+      if (!there.isSocket()) throw new Error(`${path} is in the way and is no socket; remove it`)
+      if (await isAlive(path)) return false
+      await unlink(path).catch(ignoreMissing)
     }
-    const there = await lstat(path).catch(ignoreMissing)
-    if (!there) continue
-    if (!there.isSocket()) throw new Error(`${path} is in the way and is no socket; remove it`)
-    if (await isAlive(path)) return false
-    await bury(path, `${made}~`)
+  } finally {
+    await unlink(lock).catch(ignoreMissing)
+    closeSync(fd)
   }
-  throw new Error(`${path} comes and goes: others are starting beside us`)
+}
+
+async function linked(made: string, path: string): Promise<boolean> {
+  try {
+    await link(made, path)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return false
+  }
+}
+
+async function locked(lock: string): Promise<number> {
+  for (let waited = 0; waited < PATIENCE; waited += AGAIN) {
+    const fd = lockFile(lock)
+    if (fd !== null) return fd
+    await pause(AGAIN)
+  }
+  throw new Error(`${lock} is held by another program; see \`fuser ${lock}\``)
 }
 
 /** Removes the name unless somebody else has it by now: `inode` is that of our socket. */
@@ -56,16 +85,4 @@ export async function isAlive(path: string): Promise<boolean> {
 
 export function ignoreMissing(error: unknown): undefined {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-}
-
-// Moved aside before it is removed: who took the name since we looked keeps it.
-async function bury(path: string, aside: string): Promise<void> {
-  try {
-    await rename(path, aside)
-  } catch (error) {
-    ignoreMissing(error)
-    return
-  }
-  if (await isAlive(aside)) await link(aside, path).catch(() => {})
-  await unlink(aside)
 }

@@ -178,6 +178,8 @@ interface Addon {
   routeList(netns: string | null, family: 4 | 6): RouteRow[]
   netlinkMonitor(netns: string | null): number
   netlinkDrain(fd: number): boolean
+  /** An fd, or null when another has the lock. */
+  lockFile(path: string): number | null
   notify(path: string, state: string): void
 }
 
@@ -209,7 +211,7 @@ export const { udpOpen, udpHasGso, udpMark, pathMtu, wake, layout, slab } = addo
  */
 export const { aeadEngines, aeadEngine, aeadUse } = addon
 export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, linkGet, linkSet, linkDelete } = addon
-export const { addressChange, addressList, routeChange, routeList, netlinkMonitor, netlinkDrain } = addon
+export const { addressChange, addressList, routeChange, routeList, netlinkMonitor, netlinkDrain, lockFile } = addon
 export const { Engine, FdPoll, Packets } = addon
 /** One datagram to a service manager; src/host/notify.ts knows where it listens. */
 export const sendNotification = addon.notify

@@ -101,8 +101,9 @@ describe('the control socket', () => {
     await expect(ControlSocket.open(dir)).rejects.toThrow('another agent is running with this --runtime-dir; stop it')
   })
 
-  test('lets one of many agents that start together win', async () => {
+  test.each(['', ', over a dead one too'])('lets one of many agents that start together win%s', async (dead) => {
     const dir = temporaryDir()
+    if (dead) await leaveStale(join(dir, 'vtepd.sock'))
     const opened = await Promise.allSettled(Array.from({ length: 8 }, () => open(dir)))
     expect(opened.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
     expect(await statusOf(join(dir, 'vtepd.sock'), '/healthz')).toBe(200)
