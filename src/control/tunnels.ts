@@ -289,7 +289,8 @@ export class TunnelControl {
     // An endpoint that says the same as before does not call a roaming peer back.
     const moved = configured !== null && !isSame(configured, remote.configured)
     if (configured !== null) remote.configured = configured
-    if (moved || peer.keepaliveSec !== before.keepaliveSec) await this.order(remote, moved ? configured : null)
+    const changed = peer.keepaliveSec !== before.keepaliveSec || peer.type !== before.type
+    if (moved || changed) await this.order(remote, moved ? configured : null)
   }
 
   private async order(remote: Remote, place: Place | null): Promise<void> {
@@ -299,6 +300,7 @@ export class TunnelControl {
       tunnel: remote.id,
       keepalive: remote.peer.keepaliveSec * 1000,
       endpoint: place ? sockaddr.pack(place.address, place.port) : null,
+      stock: remote.peer.type === 'wireguard',
     })
   }
 

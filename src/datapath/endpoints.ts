@@ -3,12 +3,14 @@
 //
 //   a tunnel   one far end's number, the same here and in control
 //   a member   a VTEP that is reached through it, one in each of its networks; all have the tunnel's endpoint
+//   its MTU    the kernel's path MTU, or less where probing has found that less arrives (path-mtus.ts)
 import { ADDR_LEN, LOCAL_LEN } from '../batch.ts'
 import { MAX_TUNNELS, MAX_VTEPS } from '../counters.ts'
 import { NONE } from '../drop.ts'
 import type { Vteps } from '../overlay/vteps.ts'
 import { KEEPALIVE_LEN } from '../wire/wireguard.ts'
 import type { News } from './mailbox.ts'
+import type { KernelPath } from './path-probe.ts'
 
 /** What native does for it; host/addon's Engine has this shape. */
 export interface EndpointNative {
@@ -39,19 +41,26 @@ interface Place {
   /** Our address that it was last reached at; zero: the kernel chooses. */
   readonly local: Uint8Array
   known: boolean
+  /** The kernel's path MTU, 0: not known; what probing has found, 0: no less than that; and the smaller of both. */
+  kernel: number
+  probed: number
   mtu: number
 }
 
+export type PathWatch = (tunnel: number, path: KernelPath) => void
+
 export class Endpoints {
   private readonly p: EndpointsParts
+  private readonly watch: PathWatch
   private readonly places: (Place | undefined)[] = new Array(MAX_TUNNELS).fill(undefined)
   /** By network: the longest packet its device hands over; 0: nothing is filled up. */
   private readonly deviceMtu = new Map<number, number>()
   private pool4: number = NONE
   private pool6: number = NONE
 
-  constructor(parts: EndpointsParts) {
+  constructor(parts: EndpointsParts, watch: PathWatch) {
     this.p = parts
+    this.watch = watch
   }
 
   /** Whether anybody knows where it is. Hot. */
@@ -70,7 +79,7 @@ export class Endpoints {
 
   add(tunnel: number): void {
     const [address, local] = [new Uint8Array(ADDR_LEN), new Uint8Array(LOCAL_LEN)]
-    this.places[tunnel] = { tunnel, members: new Set(), address, local, known: false, mtu: 0 }
+    this.places[tunnel] = { tunnel, members: new Set(), address, local, known: false, kernel: 0, probed: 0, mtu: 0 }
   }
 
   /** Its members have been abandoned before. */
@@ -87,9 +96,10 @@ export class Endpoints {
   /** The configuration's word: it is at this sockaddr. */
   set(tunnel: number, address: Uint8Array): void {
     const place = this.places[tunnel]!
+    const moved = !same(place.address, address, 0)
     place.address.set(address)
     place.local.fill(0)
-    this.put(place)
+    this.put(place, moved)
   }
 
   /**
@@ -103,7 +113,7 @@ export class Endpoints {
     const roamed = !place.known || !same(place.address, addr, at)
     place.address.set(addr.subarray(at, at + ADDR_LEN))
     place.local.set(local.subarray(localAt, localAt + LOCAL_LEN))
-    this.put(place)
+    this.put(place, roamed)
     if (roamed) this.p.news({ kind: 'roamed', tunnel, address: place.address.slice() })
   }
 
@@ -112,14 +122,14 @@ export class Endpoints {
     const place = this.places[tunnel]
     if (place === undefined || place.local.every((byte) => byte === 0)) return
     place.local.fill(0)
-    this.put(place)
+    this.put(place, false)
   }
 
   /** By which sockets sealed messages leave. */
   setPools(pool4: number, pool6: number): void {
     this.pool4 = pool4
     this.pool6 = pool6
-    for (const place of this.places) if (place?.known) this.put(place)
+    for (const place of this.places) if (place?.known) this.put(place, false)
   }
 
   poolFor(address: Uint8Array): number {
@@ -146,13 +156,34 @@ export class Endpoints {
   /** Asks the kernel for the path MTU again. */
   learnMtu(tunnel: number): void {
     const place = this.places[tunnel]
-    if (place?.known) this.askMtu(place)
+    if (place?.known) this.askMtu(place, false)
   }
 
-  private put(place: Place): void {
+  /** Tells the path's watch what is known already. */
+  tellPath(tunnel: number): void {
+    const place = this.places[tunnel]
+    if (place?.known && place.kernel > 0)
+      this.watch(tunnel, { mtu: place.kernel, v6: isV6(place.address), moved: true })
+  }
+
+  /** Probing has found that the path carries so much; 0: whatever the kernel says. */
+  setProbed(tunnel: number, mtu: number): void {
+    const place = this.places[tunnel]
+    if (place === undefined) return
+    place.probed = mtu
+    this.refreshMtu(place)
+  }
+
+  /** Bytes that outer headers and seal take. */
+  overhead(tunnel: number): number {
+    const place = this.places[tunnel]
+    return place !== undefined && isV6(place.address) ? OVERHEAD6 : OVERHEAD4
+  }
+
+  private put(place: Place, moved: boolean): void {
     place.known = true
     this.p.native.setEndpoint(this.id(place.tunnel), place.address, place.local, this.poolFor(place.address))
-    this.askMtu(place)
+    this.askMtu(place, moved)
     this.putMembers(place)
   }
 
@@ -169,10 +200,21 @@ export class Endpoints {
     }
   }
 
-  private askMtu(place: Place): void {
-    const mtu = this.p.native.pathMtu(place.address)
-    // No route at the moment: what was known stays.
-    if (mtu <= 0 || mtu === place.mtu) return
+  // No route at the moment: what was known stays, unless it was about another place.
+  private askMtu(place: Place, moved: boolean): void {
+    const answer = this.p.native.pathMtu(place.address)
+    const mtu = answer > 0 ? answer : place.kernel
+    if (mtu === place.kernel && !moved) return
+    // What probing has found is about this place, and about a path of which the kernel knew no better.
+    if (moved || mtu > place.kernel) place.probed = 0
+    place.kernel = mtu
+    this.refreshMtu(place)
+    this.watch(place.tunnel, { mtu, v6: isV6(place.address), moved })
+  }
+
+  private refreshMtu(place: Place): void {
+    const mtu = place.probed === 0 ? place.kernel : Math.min(place.kernel, place.probed)
+    if (mtu === place.mtu) return
     const first = place.mtu === 0
     place.mtu = mtu
     this.putMembers(place)

@@ -60,8 +60,11 @@ export type Order =
   | { kind: 'set-pool'; id: number; fds: readonly number[]; gso: boolean; maxSegments: number }
   | { kind: 'remove-pool'; id: number }
   | { kind: 'set-mtu'; vtep: number; mtu: number }
-  /** Adds a tunnel, or changes it. keepalive: ms, 0: none; endpoint: a sockaddr, null: where it is now. */
-  | { kind: 'set-tunnel'; tunnel: number; keepalive: number; endpoint: Uint8Array | null }
+  /**
+   * Adds a tunnel, or changes it. keepalive: ms, 0: none; endpoint: a sockaddr, null: where it is now; stock: the far end is
+   * no agent, and is not asked what only agents answer.
+   */
+  | { kind: 'set-tunnel'; tunnel: number; keepalive: number; endpoint: Uint8Array | null; stock?: boolean }
   | { kind: 'remove-tunnel'; tunnel: number }
   /** By which sockets sealed messages leave, by family. */
   | { kind: 'set-tunnel-pools'; pool4: number; pool6: number }

@@ -55,6 +55,11 @@ export class SideDoor {
     return this.queue.length === 0
   }
 
+  /** Parcels that wait. */
+  get length(): number {
+    return this.queue.length
+  }
+
   /** Sends what waits. False when a socket is full: call `resume` when it has drained. */
   flush(udp: Link): boolean {
     while (this.fill()) if (!this.settle(udp.send(this.tray))) return false

@@ -6,7 +6,7 @@ import type { Tunnels } from './tunnels.ts'
 export function obeyTunnels(tunnels: Tunnels, order: Order): unknown {
   switch (order.kind) {
     case 'set-tunnel':
-      return tunnels.set(order.tunnel, order.keepalive, order.endpoint)
+      return tunnels.set(order.tunnel, order)
     case 'remove-tunnel':
       return tunnels.remove(order.tunnel)
     case 'set-tunnel-pools':

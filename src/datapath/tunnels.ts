@@ -21,6 +21,7 @@ import { type Effects, Peers } from '../wireguard/peers.ts'
 import type { Session } from '../wireguard/session.ts'
 import { type EndpointNative, Endpoints, type EndpointsParts } from './endpoints.ts'
 import type { Sealer } from './outbound.ts'
+import { PathMtus } from './path-mtus.ts'
 import type { Settlement } from './settlement.ts'
 import { type DoorKeeper, type Parcel, SideDoor } from './side-door.ts'
 import { Staging } from './staging.ts'
@@ -41,12 +42,25 @@ export interface TunnelsParts extends EndpointsParts {
 
 /** Native's slots for keys: two for each of three sessions. */
 const KEYS = MAX_TUNNELS * 6
+/** Parcels in the side door beyond which what we say of our own waits for nobody: it is not said. */
+const DOOR_MAX = 1024
 /** Messages for control that may wait. */
 const TOLD_MAX = 256
 // errno(3) as native gives it: the address that we sent from is not ours any more.
 const EINVAL = -22
+const EMSGSIZE = -90
 const EADDRNOTAVAIL = -99
 const ENETUNREACH = -101
+
+/** What control says about a tunnel: mailbox.ts `set-tunnel`. */
+export interface TunnelSettings {
+  /** Milliseconds, 0: none. */
+  readonly keepalive: number
+  /** A sockaddr, or null: where it is now. */
+  readonly endpoint: Uint8Array | null
+  /** The far end is no agent. */
+  readonly stock?: boolean
+}
 
 export interface Handshake {
   readonly session: NewSession
@@ -60,6 +74,7 @@ export interface Handshake {
 export class Tunnels implements Effects, Sealer, DoorKeeper {
   readonly peers: Peers
   readonly door: SideDoor
+  readonly paths: PathMtus
   /** Time of the batch in hand, milliseconds. */
   now = 0
   private readonly p: TunnelsParts
@@ -74,7 +89,12 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
 
   constructor(parts: TunnelsParts) {
     this.p = parts
-    this.endpoints = new Endpoints(parts)
+    this.endpoints = new Endpoints(parts, (tunnel, path) => this.paths.setCeiling(tunnel, path, this.now))
+    this.paths = new PathMtus({
+      send: (tunnel, bytes) => this.say(tunnel, bytes),
+      overhead: (tunnel) => this.endpoints.overhead(tunnel),
+      found: (tunnel, mtu) => this.endpoints.setProbed(tunnel, mtu),
+    })
     this.peers = new Peers(this, parts.random, parts.seed)
     this.door = new SideDoor(this, parts.settlement)
     this.staging = new Staging((packets) => parts.counters.dropped(drop.NO_SESSION, packets))
@@ -98,6 +118,7 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
   sealedSent(tunnel: number, bytes: number): void {
     this.p.counters.addTunnel(tunnel, TUNNEL_TX_BYTES, bytes)
     this.peers.sent(tunnel, true, this.now)
+    this.paths.sent(tunnel, bytes, this.now)
   }
 
   /** For the settlement: data could not leave. */
@@ -133,21 +154,29 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
   agentMessage(tunnel: number, b: Batch, off: number, end: number): number {
     const kind = agentMessage.check(b.bytes, off, end)
     if (kind < 0) return kind
-    if (kind !== agentMessage.CONTROL || this.told >= TOLD_MAX) return drop.UNKNOWN_PAYLOAD
-    this.told++
+    if (kind === agentMessage.CONTROL) {
+      if (this.told >= TOLD_MAX) return drop.UNKNOWN_PAYLOAD
+      this.told++
+      this.p.news({ kind: 'told', tunnel, body: b.bytes.slice(off + agentMessage.LEN, end) })
+    } else if (kind === agentMessage.PROBE) {
+      this.paths.arrived(tunnel, b.bytes, off)
+    } else {
+      this.paths.answered(tunnel, b.bytes, off, this.now)
+    }
     this.p.counters.addControl(1)
-    this.p.news({ kind: 'told', tunnel, body: b.bytes.slice(off + agentMessage.LEN, end) })
     return 0
   }
 
   // --- control's orders ---
 
-  /** Adds a tunnel, or changes it. `endpoint`: a sockaddr, or null: where it is now. */
-  set(id: number, keepalive: number, endpoint: Uint8Array | null): void {
+  /** Adds a tunnel, or changes it. */
+  set(id: number, { keepalive, endpoint, stock }: TunnelSettings): void {
     if (!this.endpoints.has(id)) {
       this.endpoints.add(id)
       this.p.counters.clearTunnel(id)
     }
+    if (this.paths.set(id, stock !== true)) this.endpoints.tellPath(id)
+    if (stock) this.endpoints.setProbed(id, 0)
     if (endpoint) this.endpoints.set(id, endpoint)
     this.peers.set(id, keepalive, this.now)
   }
@@ -156,6 +185,7 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
   remove(id: number): void {
     if (!this.endpoints.has(id)) return
     this.peers.remove(id)
+    this.paths.set(id, false)
     this.endpoints.remove(id)
   }
 
@@ -169,6 +199,9 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
       return
     }
     this.endpoints.moved(id, from, 0, local, 0)
+    // The kernel forgets what it has learned of a path (ip_rt_mtu_expires), and tells nobody.
+    this.endpoints.learnMtu(id)
+    this.paths.begun(id)
     if (message) this.door.put({ kind: 'message', tunnel: id, bytes: message, initiation: false })
     this.peers.begin(id, made, this.now)
     this.publish(id)
@@ -220,13 +253,13 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
 
   /** Does what is due. */
   expire(): void {
-    if (this.peers.nextDeadline() > this.now) return
-    this.peers.expire(this.now)
+    if (this.peers.nextDeadline() <= this.now) this.peers.expire(this.now)
+    if (this.paths.nextDeadline() <= this.now) this.paths.expire(this.now)
   }
 
   /** Milliseconds until something is due, at most `atMost`. */
   patience(atMost: number): number {
-    const left = this.peers.nextDeadline() - this.now
+    const left = Math.min(this.peers.nextDeadline(), this.paths.nextDeadline()) - this.now
     return left >= atMost ? atMost : Math.max(0, Math.ceil(left))
   }
 
@@ -258,6 +291,8 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
     if (parcel.kind === 'answer' || parcel.kind === 'staged') return
     const { tunnel } = parcel
     if (error !== 0) {
+      if (error === EMSGSIZE) this.endpoints.learnMtu(tunnel)
+      if (parcel.kind === 'probe') this.paths.unsent(tunnel, parcel.bytes)
       this.sealedFailed(tunnel, error)
       return
     }
@@ -312,6 +347,13 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
 
   forgetSource(peer: number): void {
     this.endpoints.forgetSource(peer)
+  }
+
+  // Something of our own for the far end's agent. It begins no handshake, and what cannot go at once is not worth waiting for.
+  private say(tunnel: number, bytes: Uint8Array): void {
+    const up = this.reachable(tunnel) && this.peers.status(tunnel, this.now).state === 'up'
+    if (up && this.door.length < DOOR_MAX) this.door.put({ kind: 'probe', tunnel, bytes })
+    else this.paths.unsent(tunnel, bytes)
   }
 
   private publish(id: number): void {
