@@ -22,6 +22,15 @@ bool is_own(int error) {
          error == ENOKEY;
 }
 
+// Our address that the far end was last reached from may be gone (IPv4: ENETUNREACH, IPv6: EINVAL): then the
+// kernel chooses another. False: it has the choice already.
+bool forget_source(Endpoint &to, int error) {
+  static const uint8_t none[kLocalLen] = {};
+  if ((error != ENETUNREACH && error != EINVAL) || memcmp(to.local, none, kLocalLen) == 0) return false;
+  memset(to.local, 0, kLocalLen);
+  return true;
+}
+
 // Bytes of a slot's k-th datagram before it is sealed.
 uint32_t datagram_bytes(const Batch &b, uint32_t slot, uint32_t k) {
   if (b.c.segment[slot] == 0) return b.c.len[slot];
@@ -56,6 +65,8 @@ bool Sender::flush(Batch &b, std::vector<Pool> &pools, std::vector<Endpoint> &en
         return false;
       }
       if (error != ENOKEY && pool) drain_errors(pool->fds[lane.port], endpoints, stats);
+      int32_t peer = w.messages[head].peer;
+      if (peer >= 0 && forget_source(endpoints[static_cast<uint32_t>(peer)], error)) continue;
       if (pool && !retried && !is_own(error)) {
         retried = true;
         continue;

@@ -362,3 +362,23 @@ TEST(receive_tells_tos_trains_and_our_address) {
     CHECK(got[0].local == local);
   }
 }
+
+TEST(an_address_of_ours_that_is_gone_is_forgotten_and_nothing_lost) {
+  for (int family : {AF_INET, AF_INET6}) {
+    Wire w;
+    if (!w.open(family, 2, 1)) return;
+    // TEST-NET-3 and the documentation prefix: no address of this host.
+    Bytes gone = family == AF_INET ? Bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 203, 0, 113, 9}
+                                   : Bytes{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9};
+    memcpy(w.endpoints[0].local, gone.data(), gone.size());
+    std::vector<Bytes> want;
+    put_train(w, super(20000), 1000, 0, 0, &want);
+    w.put(pattern(100, 1), 0);
+    w.put(pattern(100, 2), 1);
+    CHECK(w.send());
+    CHECK_EQ(w.sender.failed(), 0u);
+    CHECK_EQ(w.receive(0).size(), want.size() + 1);
+    CHECK_EQ(w.receive(1).size(), 1u);
+    CHECK(Bytes(w.endpoints[0].local, w.endpoints[0].local + 16) == Bytes(16, 0));
+  }
+}
