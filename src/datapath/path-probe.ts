@@ -22,7 +22,10 @@ export interface KernelPath {
 }
 
 export interface ProbeEffects {
-  /** Send a probe of each of these sizes, largest first. */
+  /**
+   * Send a probe of each of these sizes, smallest first: a datagram joins the one before it in one UDP_SEGMENT message only where
+   * that is no shorter, and a hop loses such a message as a whole.
+   */
   probe(tunnel: number, sizes: readonly number[], nonce: number): void
   /** From now on the path carries so much; 0: whatever the kernel says. */
   found(tunnel: number, mtu: number): void
@@ -59,7 +62,7 @@ const RAISE = [10_000, 60_000, 600_000]
 /** How long a round waits for the first answer, at least and (before backing off) at most. */
 const WAIT_MIN = 100
 const WAIT_MAX = 1000
-/** How much later than a smaller probe the larger one of its round may still arrive, beside a part of the round trip. */
+/** How much later than a smaller probe the larger ones of its round may still arrive, beside a part of the round trip. */
 const GRACE = 20
 const GRACE_MAX = 250
 
@@ -226,10 +229,10 @@ export class PathProbe {
 
   private sizes(): readonly number[] {
     const { target } = this
-    if (this.above !== 0) return [target, this.below]
+    if (this.above !== 0) return [this.below, target]
     // Mostly it arrives, as it did the last time.
     if (this.known && this.began.length === 0) return [target]
-    if (this.heard === 0) return target > BASE ? [target, BASE, TINY] : [target, TINY]
+    if (this.heard === 0) return target > BASE ? [TINY, BASE, target] : [TINY, target]
     this.ladders |= 1 << this.began.length
     return this.ladder()
   }
@@ -238,7 +241,7 @@ export class PathProbe {
   private ladder(): number[] {
     const low = this.proofs !== 0 ? BASE : this.floor
     const steps = [this.target, ...COMMON, this.limit, BASE, low].filter((size) => size >= low && size <= this.target)
-    return [...new Set(steps)].sort((a, b) => b - a).concat(TINY)
+    return [TINY, ...new Set(steps.sort((a, b) => a - b))]
   }
 
   private arrived(now: number): void {

@@ -100,7 +100,7 @@ describe('the first data', () => {
   test('asks for the full size at once, and that is all when it arrives', () => {
     const w = new World(1500)
     w.probe.sent(false, w.now)
-    expect(rounds(w)).toEqual([[1500, BASE, 128]])
+    expect(rounds(w)).toEqual([[128, BASE, 1500]])
     w.run(60_000)
     expect(w.sent).toHaveLength(3)
     expect(w.found).toEqual([])
@@ -146,10 +146,10 @@ describe('the first data', () => {
     w.probe.sent(true, w.now)
     w.run(10_000)
     expect(rounds(w).slice(0, 4)).toEqual([
-      [1500, 1280, 128],
-      [1500, 1492, 1480, 1460, 1440, 1420, 1400, 1360, 1320, 1280, 128],
-      [1500, 1492, 1480, 1460, 1440, 1420, 1400, 1360, 1320, 1280, 128],
-      [1410, 1400],
+      [128, 1280, 1500],
+      [128, 1280, 1320, 1360, 1400, 1420, 1440, 1460, 1480, 1492, 1500],
+      [128, 1280, 1320, 1360, 1400, 1420, 1440, 1460, 1480, 1492, 1500],
+      [1400, 1410],
     ])
   })
 
@@ -368,7 +368,7 @@ describe('the kernel', () => {
     w.run(10)
     expect(w.sent).toHaveLength(before)
     w.run(500, 10)
-    expect(rounds(w).at(-1)).toEqual([1500, 1280, 128])
+    expect(rounds(w).at(-1)).toEqual([128, 1280, 1500])
     expect(w.mtu).toBe(1500)
   })
 })
