@@ -3,21 +3,22 @@
 import { isIP } from 'node:net'
 import type { Worker } from 'node:worker_threads'
 import { type AgentApi, ApiError, type FdbEntry, type Profile, type Status } from './control/api.ts'
-import { macBytes, Overlay, type OverlayParts, type Running } from './control/apply.ts'
+import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import { Captures } from './control/captures.ts'
 import { overhead } from './control/device.ts'
 import { HostWatch } from './control/host-watch.ts'
-import { isGroupMac, isZeroMac, parseMac } from './control/mac.ts'
 import { Metrics } from './control/metrics.ts'
 import type { Config } from './control/model.ts'
 import { refusalFrom } from './control/refusal.ts'
 import * as report from './control/report.ts'
 import { Resolver } from './control/resolve.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
+import { addStation, listStations, removeStation } from './control/stations.ts'
 import { TunnelControl } from './control/tunnels.ts'
 import { findUnderlay, type LocalAddress, sameAddresses } from './control/underlay.ts'
+import { type WgHost, WgSockets } from './control/wg-sockets.ts'
 import { Counters, STAT_NATIVE_CPU, STAT_NOW, STAT_THREAD_CPU } from './counters.ts'
-import type { FdbRow, Mailbox, News } from './datapath/mailbox.ts'
+import type { Mailbox, News } from './datapath/mailbox.ts'
 import type { Log } from './log.ts'
 import { spawnDataThread } from './spawn.ts'
 import { version } from './version.ts'
@@ -59,6 +60,7 @@ export class Agent implements AgentApi {
   private underlay: LocalAddress[] = []
   private socket: ControlSocket | null = null
   private listener: MetricsListener | null = null
+  private wg: WgSockets | null = null
   private metricsRegistry: Metrics | null = null
   private queue: Promise<unknown> = Promise.resolve()
   private resolveTimer: NodeJS.Timeout | null = null
@@ -89,6 +91,8 @@ export class Agent implements AgentApi {
       await this.overlay.apply(this.config, this.underlay)
       this.watchHost()
       this.armResolver()
+      this.wg = new WgSockets(this.wgHost())
+      await this.wg.sync(this.config)
       this.sayWhatRuns()
     } catch (error) {
       await this.shutDown()
@@ -142,30 +146,15 @@ export class Agent implements AgentApi {
   }
 
   async fdb(network?: string): Promise<FdbEntry[]> {
-    const running = network === undefined ? this.running : [this.find(network)]
-    const lists = await Promise.all(
-      running.map(async (r) => {
-        const rows = await this.mailbox.ask<FdbRow[]>({ kind: 'fdb-list', id: r.id })
-        return rows.map((row) => report.fdbEntry(this.overlay, r, row))
-      }),
-    )
-    return lists.flat()
+    return listStations(this.mailbox, this.overlay, network === undefined ? this.running : [this.find(network)])
   }
 
   async fdbAdd(network: string, mac: string, vtep: string): Promise<void> {
-    const r = this.find(network)
-    const placed = r.placed.find((p) => p.peer.name === vtep || p.address === vtep)
-    if (!placed || placed.vtep < 0) {
-      const names = r.placed.map((p) => p.peer.name).join(', ')
-      throw new ApiError(400, `vtep: "${vtep}" is no peer of network ${network} (it has: ${names || 'none'})`)
-    }
-    await this.mailbox.ask({ kind: 'fdb-add', id: r.id, mac: station(mac), vtep: placed.vtep })
+    return addStation(this.mailbox, this.find(network), mac, vtep)
   }
 
   async fdbDel(network: string, mac: string): Promise<void> {
-    const r = this.find(network)
-    const had = await this.mailbox.ask<boolean>({ kind: 'fdb-del', id: r.id, mac: station(mac) })
-    if (!had) throw new ApiError(404, `mac: network ${network} has no entry for ${mac}`)
+    return removeStation(this.mailbox, this.find(network), mac)
   }
 
   async reload(): Promise<void> {
@@ -176,6 +165,8 @@ export class Agent implements AgentApi {
     if (faults.length > 0)
       throw new ApiError(409, 'the file asks for what cannot change live; restart the agent', faults)
     await this.inTurn(() => this.replace(next))
+    await this.wg?.sync(next)
+    this.log.info('configuration reloaded')
   }
 
   stop(): void {
@@ -251,7 +242,18 @@ export class Agent implements AgentApi {
     this.watchHost()
     this.armResolver()
     await this.captures.switch()
-    this.log.info('configuration reloaded')
+  }
+
+  private wgHost(): WgHost {
+    const { overlay } = this
+    return {
+      config: () => this.config,
+      adopt: (next) => this.inTurn(() => this.replace(next)),
+      seen: (key) => overlay.tunnels.seen(key),
+      recall: (key) => this.inTurn(() => overlay.tunnels.recall(key)),
+      setMark: async (mark) => overlay.sockets.setMark(mark),
+      warn: (line) => this.log.warn(line),
+    }
   }
 
   private async shutDown(): Promise<void> {
@@ -259,6 +261,7 @@ export class Agent implements AgentApi {
     if (this.resolveTimer) clearTimeout(this.resolveTimer)
     this.hostWatch.close()
     try {
+      await this.wg?.close()
       await this.applied?.removeAll()
       this.applied?.tunnels.close()
       if (this.worker) await this.mailbox.ask({ kind: 'stop' })
@@ -286,7 +289,8 @@ export class Agent implements AgentApi {
       )
     } else if (n.kind === 'mtu') {
       const placed = this.running.flatMap((x) => x.placed).find((p) => p.vtep === n.vtep)
-      if (placed) this.log.info(`path to ${placed.peer.name} (${this.overlay.addressOf(placed)}) carries ${n.mtu} bytes now`)
+      if (placed)
+        this.log.info(`path to ${placed.peer.name} (${this.overlay.addressOf(placed)}) carries ${n.mtu} bytes now`)
     }
   }
 
@@ -396,13 +400,6 @@ function underlayOf(config: Config): LocalAddress[] {
     config.underlay,
     config.networks.every((n) => n.security === 'secure'),
   )
-}
-
-function station(text: string): Uint8Array {
-  const mac = parseMac(text)
-  if (mac === null) throw new ApiError(400, `mac: want six pairs of hexadecimal digits, got "${text}"`)
-  if (isGroupMac(mac) || isZeroMac(mac)) throw new ApiError(400, `mac: ${mac} is not the address of one station`)
-  return macBytes(mac)
 }
 
 function unchangeable(now: Config, next: Config): string[] {

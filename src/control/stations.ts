@@ -1,0 +1,38 @@
+// `vtepd fdb`: stations by network, listed, added and removed in the data thread's tables. Cold.
+import type { FdbRow, Mailbox } from '../datapath/mailbox.ts'
+import { ApiError, type FdbEntry } from './api.ts'
+import { macBytes, type Overlay, type Running } from './apply.ts'
+import { isGroupMac, isZeroMac, parseMac } from './mac.ts'
+import { fdbEntry } from './report.ts'
+
+export async function listStations(mailbox: Mailbox, overlay: Overlay, of: readonly Running[]): Promise<FdbEntry[]> {
+  const lists = await Promise.all(
+    of.map(async (r) => {
+      const rows = await mailbox.ask<FdbRow[]>({ kind: 'fdb-list', id: r.id })
+      return rows.map((row) => fdbEntry(overlay, r, row))
+    }),
+  )
+  return lists.flat()
+}
+
+/** `vtep`: a peer's name, or in plain networks its address. Throws ApiError when there is no such peer or no such MAC. */
+export async function addStation(mailbox: Mailbox, r: Running, mac: string, vtep: string): Promise<void> {
+  const placed = r.placed.find((p) => p.peer.name === vtep || p.address === vtep)
+  if (!placed || placed.vtep < 0) {
+    const names = r.placed.map((p) => p.peer.name).join(', ')
+    throw new ApiError(400, `vtep: "${vtep}" is no peer of network ${r.config.name} (it has: ${names || 'none'})`)
+  }
+  await mailbox.ask({ kind: 'fdb-add', id: r.id, mac: station(mac), vtep: placed.vtep })
+}
+
+export async function removeStation(mailbox: Mailbox, r: Running, mac: string): Promise<void> {
+  const had = await mailbox.ask<boolean>({ kind: 'fdb-del', id: r.id, mac: station(mac) })
+  if (!had) throw new ApiError(404, `mac: network ${r.config.name} has no entry for ${mac}`)
+}
+
+function station(text: string): Uint8Array {
+  const mac = parseMac(text)
+  if (mac === null) throw new ApiError(400, `mac: want six pairs of hexadecimal digits, got "${text}"`)
+  if (isGroupMac(mac) || isZeroMac(mac)) throw new ApiError(400, `mac: ${mac} is not the address of one station`)
+  return macBytes(mac)
+}
