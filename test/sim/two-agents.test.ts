@@ -4,27 +4,13 @@
 //   stations 1..3 ─ host 1 ══ wire ══ host 2 ─ stations 1..3          networks 0 (VNI 42) and 1 (VNI 43) on both
 import { describe, expect, test } from 'vitest'
 import { TX_PACKETS } from '../../src/counters.ts'
-import { hex, text } from '../support/bytes.ts'
-import { frames } from '../support/packets.ts'
+import { text } from '../support/bytes.ts'
 import { generator, seed } from '../support/seed.ts'
+import { frame, GROUP, idOf } from '../support/stations.ts'
 import { VirtualWire, type Weather } from '../support/virtual-wire.ts'
 import { type Frame, far, type Sent, Vtep } from '../support/vtep.ts'
 
 const STATIONS = 3
-const PAYLOAD = 42
-const GROUP = 0xff
-
-/** A UDP frame between stations (host and number), its id in the payload. */
-function frame(from: number[], to: number[] | null, id: number, length: number, tos = 0): Uint8Array {
-  const bytes = new Uint8Array(Math.max(length, PAYLOAD + 4))
-  bytes.set(frames.udp4)
-  bytes.set(to ? [0x02, 0, 0, 0, to[0]!, to[1]!] : hex('ffffffffffff'), 0)
-  bytes.set([0x02, 0, 0, 0, from[0]!, from[1]!], 6)
-  bytes.set([tos, (bytes.length - 14) >> 8, (bytes.length - 14) & 0xff], 15)
-  bytes.set([10, 42, from[0]!, from[1]!, 10, 42, to ? to[0]! : GROUP, to ? to[1]! : GROUP], 26)
-  new DataView(bytes.buffer).setUint32(PAYLOAD, id)
-  return bytes
-}
 
 interface World {
   hosts: Map<string, Vtep>
@@ -81,8 +67,6 @@ function obeysTheLaw(w: World): void {
   expect(carried).toBe(sent)
   expect([...w.wire.arrived.values()].reduce((a, b) => a + b)).toBe(carried - lost + doubled)
 }
-
-const idOf = (s: Sent): number => new DataView(s.bytes.buffer, s.bytes.byteOffset).getUint32(PAYLOAD)
 
 describe.each([
   ['IPv4', ['198.18.0.1', '198.18.0.2']],
@@ -181,7 +165,7 @@ describe.each([
       )
     drive(w)
     expect(one.drops()).toEqual({ 'too-big': 3 })
-    expect(w.got.get(addresses[1]!)!.map(idOf)).toContain(7)
+    expect(w.got.get(addresses[1]!)!.map((s) => idOf(s))).toContain(7)
     expect(one.news.filter((n) => n.kind === 'mtu')).toMatchObject([{ mtu: 900 }])
     const answers = one.device.take().filter((s) => s.bytes[23] === 1 && s.bytes[34] === 3)
     expect(answers.map((s) => s.bytes[5])).toEqual([1, 1, 2])
@@ -196,14 +180,14 @@ describe.each([
     drive(w)
     queue(1, frame([2, 1], [9, 9], 2, 60))
     drive(w)
-    expect(w.got.get(addresses[0]!)!.map(idOf)).toEqual([2])
+    expect(w.got.get(addresses[0]!)!.map((s) => idOf(s))).toEqual([2])
     // It speaks behind the second host now; the first one must not keep it for its own, nor the second for remote.
     queue(1, frame([9, 9], null, 3, 60))
     drive(w)
     queue(0, frame([1, 1], [9, 9], 4, 60))
     drive(w)
-    expect(w.got.get(addresses[1]!)!.map(idOf)).toContain(4)
-    for (const [address, list] of w.got) if (address !== addresses[1]) expect(list.map(idOf)).not.toContain(4)
+    expect(w.got.get(addresses[1]!)!.map((s) => idOf(s))).toContain(4)
+    for (const [address, list] of w.got) if (address !== addresses[1]) expect(list.map((s) => idOf(s))).not.toContain(4)
     obeysTheLaw(w)
   })
 })

@@ -7,6 +7,7 @@ import type { Sent, Vtep, Wire } from './vtep.ts'
 const OVERHEAD4 = 28
 const OVERHEAD6 = 48
 const EMSGSIZE = -90
+const TRAIN_MAX = 64
 
 export interface Weather {
   /** Shares of 1. */
@@ -94,22 +95,28 @@ export class VirtualWire {
   }
 }
 
-// A train: same sender and TOS, equal lengths, the last may be shorter.
-function trains(list: readonly Flying[]): Wire[] {
+/** Trains: same sender and TOS, equal lengths, the last may be shorter; at most 64 of them, as the kernel joins them. */
+export function trains(list: readonly Wire[]): Wire[] {
   const out: Wire[] = []
-  let open = false
-  for (const one of list) {
-    const last = out.at(-1)
-    const size = last?.segment || last?.bytes.length || 0
-    const joins = open && last && last.from === one.from && last.tos === one.tos && one.bytes.length <= size
-    if (!joins) {
-      out.push({ bytes: one.bytes, from: one.from, tos: one.tos ?? 0 })
-      open = one.bytes.length > 0
-      continue
-    }
-    last.bytes = Uint8Array.from([...last.bytes, ...one.bytes])
-    last.segment = size
-    open = one.bytes.length === size
+  let parts: Wire[] = []
+  const close = (): void => {
+    if (parts.length === 1) out.push({ ...parts[0]!, tos: parts[0]!.tos ?? 0 })
+    else if (parts.length > 1) out.push(joined(parts))
+    parts = []
   }
+  for (const one of list) {
+    const [first] = parts
+    const size = first?.bytes.length ?? 0
+    const goesOn = first !== undefined && parts.at(-1)!.bytes.length === size && parts.length < TRAIN_MAX
+    const fits = one.bytes.length > 0 && one.bytes.length <= size
+    if (!goesOn || !fits || first.from !== one.from || (first.tos ?? 0) !== (one.tos ?? 0)) close()
+    parts.push(one)
+  }
+  close()
   return out
+}
+
+function joined(parts: readonly Wire[]): Wire {
+  const bytes = Uint8Array.from(Buffer.concat(parts.map((p) => p.bytes)))
+  return { ...parts[0]!, tos: parts[0]!.tos ?? 0, bytes, segment: parts[0]!.bytes.length }
 }

@@ -1,6 +1,6 @@
 // A host's two walks in memory, around the real tables: frames and datagrams in as bytes, what comes out as copies. Doors and
 // native are fakes that take everything, or refuse it as the test says.
-import { ADDR_LEN, Batch, HEADROOM } from '../../src/batch.ts'
+import { ADDR_LEN, Batch, HEADROOM, LOCAL_LEN } from '../../src/batch.ts'
 import { COPIES, Counters, IN_PACKETS, RX_PACKETS, TX_PACKETS } from '../../src/counters.ts'
 import { Answers } from '../../src/datapath/answers.ts'
 import { Capture } from '../../src/datapath/capture.ts'
@@ -8,7 +8,7 @@ import { Inbound } from '../../src/datapath/inbound.ts'
 import type { Far, News, Settings } from '../../src/datapath/mailbox.ts'
 import { Outbound } from '../../src/datapath/outbound.ts'
 import { type Native, Tables } from '../../src/datapath/tables.ts'
-import { NONE, UNKNOWN_PAYLOAD } from '../../src/drop.ts'
+import { NONE } from '../../src/drop.ts'
 import { mapped16, pack, unpack } from '../../src/host/sockaddr.ts'
 import { FULL, type Link } from '../../src/link.ts'
 import { PEERS } from '../../src/overlay/networks.ts'
@@ -127,6 +127,9 @@ export interface Wire {
   segment?: number
   tos?: number
   socket?: number
+  port?: number
+  /** Our address that it came to, where the socket tells. */
+  to?: string
 }
 
 /** A frame, or a train: payload bytes per segment and the headers that segments repeat. */
@@ -170,7 +173,7 @@ export class FakeNative implements Native {
   clearEndpoint(id: number): void {
     this.endpoints.delete(id)
   }
-  setKey(slot: number): void {
+  setKey(slot: number, _key: Uint8Array, _remote: number): void {
     this.calls.push(`setKey ${slot}`)
   }
   clearKey(slot: number): void {
@@ -186,10 +189,11 @@ export interface VtepOptions {
   datagrams?: number
   frames?: number
   seed?: number
+  native?: FakeNative
 }
 
 export class Vtep {
-  readonly native = new FakeNative()
+  readonly native: FakeNative
   readonly counters = new Counters()
   readonly news: News[] = []
   readonly device = new Keeper()
@@ -199,12 +203,15 @@ export class Vtep {
   readonly answers: Answers
   readonly outbound: Outbound
   readonly inbound: Inbound
-  private readonly slabOut = new Uint8Array(1024 * 1024)
-  private readonly slabIn = new Uint8Array(1024 * 1024)
+  /** Of its networks; 0: they are secure. */
+  protected port = PORT
+  protected readonly slabOut = new Uint8Array(1024 * 1024)
+  protected readonly slabIn = new Uint8Array(1024 * 1024)
 
   constructor(o: VtepOptions = {}) {
     const { counters } = this
     const seed = o.seed ?? SEED
+    this.native = o.native ?? new FakeNative()
     this.answers = new Answers(this.device, seed)
     this.tables = new Tables(this.native, counters, this.answers, seed, (n) => this.news.push(n))
     this.tables.ports[0] = PORT
@@ -218,7 +225,7 @@ export class Vtep {
     })
     this.inbound = new Inbound({
       ...{ networks, vteps, counters, capture, ports, bare },
-      probe: () => UNKNOWN_PAYLOAD,
+      probe: (tunnel, b, off, end) => tunnels.agentMessage(tunnel, b, off, end),
       frames: new Batch(o.frames ?? 64, this.slabIn),
       addStranger: (n, a, b, c, d) => this.tables.addStranger(n, a, b, c, d),
       ownMac: (n, vtep) => this.tables.ownMac(n, vtep),
@@ -228,7 +235,7 @@ export class Vtep {
   /** A network with its peers; their VTEP ids. */
   network(id: number, vni: number, peers: readonly Far[], settings: Partial<Settings> = {}, layer2 = true): number[] {
     const all = { ...SETTINGS, ...settings }
-    this.tables.handle({ kind: 'add-network', id, vni, layer2, port: PORT, settings: all })
+    this.tables.handle({ kind: 'add-network', id, vni, layer2, port: this.port, settings: all })
     return this.tables.handle({ kind: 'set-peers', id, peers, statics: [] }) as number[]
   }
 
@@ -244,18 +251,7 @@ export class Vtep {
 
   /** Carries datagrams that sockets received; answers what went to the devices. */
   in(...datagrams: Wire[]): Sent[] {
-    const b = new Batch(roundUp(datagrams.length), this.slabIn)
-    let at = 0
-    for (const [i, d] of datagrams.entries()) {
-      at = lay(this.slabIn, at + HEADROOM, d.bytes)
-      b.off[i] = at - d.bytes.length
-      b.len[i] = d.bytes.length
-      b.link[i] = d.socket ?? 0
-      b.segment[i] = d.segment ?? 0
-      b.tos[i] = d.tos ?? 0
-      b.addr.set(pack(d.from, 50_000 + i), i * ADDR_LEN)
-      b.count = i + 1
-    }
+    const b = this.fillDatagrams(datagrams)
     this.inbound.begin(b, this.tables.tick, false)
     while (this.inbound.step()) this.inbound.send(this.device)
     return this.device.take()
@@ -274,7 +270,24 @@ export class Vtep {
     return [sum(IN_PACKETS) + sum(COPIES) + this.counters.datagrams, sum(TX_PACKETS) + sum(RX_PACKETS) + dropped]
   }
 
-  private fill(frames: (Uint8Array | Frame)[]): void {
+  protected fillDatagrams(datagrams: readonly Wire[]): Batch {
+    const b = new Batch(roundUp(datagrams.length), this.slabIn)
+    let at = 0
+    for (const [i, d] of datagrams.entries()) {
+      at = lay(this.slabIn, at + HEADROOM, d.bytes)
+      b.off[i] = at - d.bytes.length
+      b.len[i] = d.bytes.length
+      b.link[i] = d.socket ?? 0
+      b.segment[i] = d.segment ?? 0
+      b.tos[i] = d.tos ?? 0
+      b.addr.set(pack(d.from, d.port ?? 50_000 + i), i * ADDR_LEN)
+      if (d.to) b.local.set(mapped16(d.to), i * LOCAL_LEN)
+      b.count = i + 1
+    }
+    return b
+  }
+
+  protected fill(frames: readonly (Uint8Array | Frame)[]): void {
     const b = new Batch(roundUp(frames.length), this.slabOut)
     let at = 0
     for (const [i, given] of frames.entries()) {
