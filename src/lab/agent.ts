@@ -14,10 +14,19 @@ const ANSWER = 5000
 const LOOK = 20
 /** Characters of the log that are kept for an error message. */
 const LOG_MAX = 64 * 1024
+/** Its sockets for wg(8) are called after interfaces, as those of other agents on this machine are: a place of its own for them. */
+const WITH_OWN_RUN = [
+  'sh',
+  '-c',
+  'd=/var/run/wireguard; mkdir -p $d 2>/dev/null && mount -t tmpfs tmpfs $d; exec "$@"',
+  'sh',
+]
 
 export interface AgentOptions {
   /** Count CPU time inside native calls; costs a little. */
   readonly profile?: boolean
+  /** Keep its sockets for wg(8) out of everybody's sight: they collide with nobody's, and go with it however it ends. */
+  readonly ownRun?: boolean
 }
 
 /** Starts an agent with a configuration in the file's shape; resolves when it is ready. It stops with the lab. */
@@ -29,7 +38,7 @@ export async function startAgent(host: Host, config: object, options: AgentOptio
   writeFileSync(file, JSON.stringify({ node: host.name, ...config }, null, 2), { mode: 0o600 })
   const env = options.profile ? { ...process.env, VTEPD_PROFILE: '1' } : process.env
   const command = [process.execPath, built('main.js'), 'up', '-c', file, '--runtime-dir', dir, '--state-dir', dir]
-  const agent = new LabAgent(host, host.spawn(command, { env }), dir)
+  const agent = new LabAgent(host, host.spawn([...(options.ownRun ? WITH_OWN_RUN : []), ...command], { env }), dir)
   host.lab.beforeClose(() => agent.stop())
   await agent.untilReady()
   return agent
@@ -76,7 +85,7 @@ export class LabAgent {
       if (!this.running) {
         throw new Error(`the agent on ${this.host.name} ended with ${this.child.exitCode}: ${said(this.log)}`)
       }
-      const answer = await this.ask('/readyz').catch(() => null)
+      const answer = await this.ask('GET', '/readyz').catch(() => null)
       if (answer?.status === 200) return
       await pause(LOOK)
     }
@@ -85,10 +94,13 @@ export class LabAgent {
   }
 
   /** JSON behind a path of its socket, /v1/status for one. */
-  async get<T>(path: string): Promise<T> {
-    const { status, text } = await this.ask(path)
-    if (status !== 200) throw new Error(`the agent on ${this.host.name} answers GET ${path} with ${status}: ${text}`)
-    return JSON.parse(text) as T
+  get<T>(path: string): Promise<T> {
+    return this.answer<T>('GET', path)
+  }
+
+  /** Has it read its file again; resolves when that is in force. */
+  async reload(): Promise<void> {
+    await this.answer('POST', '/v1/reload')
   }
 
   /** SIGTERM, and SIGKILL when that takes too long. */
@@ -100,10 +112,16 @@ export class LabAgent {
     clearTimeout(timer)
   }
 
-  private ask(path: string): Promise<{ status: number; text: string }> {
+  private async answer<T>(method: string, path: string): Promise<T> {
+    const { status, text } = await this.ask(method, path)
+    if (status === 200) return JSON.parse(text) as T
+    throw new Error(`the agent on ${this.host.name} answers ${method} ${path} with ${status}: ${text}`)
+  }
+
+  private ask(method: string, path: string): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
       const socketPath = join(this.runtimeDir, 'vtepd.sock')
-      const sent = request({ socketPath, path, agent: false, timeout: ANSWER }, (response) => {
+      const sent = request({ socketPath, method, path, agent: false, timeout: ANSWER }, (response) => {
         let text = ''
         response.setEncoding('utf8').on('data', (more: string) => {
           text += more
