@@ -5,19 +5,23 @@ import type { Worker } from 'node:worker_threads'
 import { type AgentApi, ApiError, type FdbEntry, type Profile, type Status } from './control/api.ts'
 import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import { Captures } from './control/captures.ts'
-import { overhead } from './control/device.ts'
+import { callableAt, type Home } from './control/home.ts'
 import { HostWatch } from './control/host-watch.ts'
+import type { Invited, InviteRequest } from './control/invite.ts'
+import type { Joined, JoinRequest } from './control/join.ts'
+import { Membership, NO_HOME } from './control/membership.ts'
 import { Metrics } from './control/metrics.ts'
 import type { Config } from './control/model.ts'
 import { refusalFrom } from './control/refusal.ts'
+import { unchangeable } from './control/reload-check.ts'
 import * as report from './control/report.ts'
 import { Resolver } from './control/resolve.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
 import { addStation, listStations, removeStation } from './control/stations.ts'
 import { TunnelControl } from './control/tunnels.ts'
-import { findUnderlay, type LocalAddress, sameAddresses } from './control/underlay.ts'
+import { type LocalAddress, sameAddresses, underlayOf } from './control/underlay.ts'
 import { type WgHost, WgSockets } from './control/wg-sockets.ts'
-import { Counters, STAT_NATIVE_CPU, STAT_NOW, STAT_THREAD_CPU } from './counters.ts'
+import { Counters, STAT_NOW } from './counters.ts'
 import type { Mailbox, News } from './datapath/mailbox.ts'
 import type { Log } from './log.ts'
 import { spawnDataThread } from './spawn.ts'
@@ -34,6 +38,8 @@ export interface AgentOptions {
   readonly log: Log
   /** Reads the configuration again, for `reload`. Without it reload is refused. */
   readonly readConfig?: () => Promise<Config>
+  /** Where vtepd may write, beside the default file. Without it there is neither invite nor join. */
+  readonly home?: Pick<Home, 'configDir' | 'stateDir'> & Partial<Pick<Home, 'config' | 'reload'>>
 }
 
 /** Starts an agent; resolves once devices are up and the socket answers. Leaves nothing behind when it throws. */
@@ -58,6 +64,7 @@ export class Agent implements AgentApi {
   private captures!: Captures
   private applied: Overlay | null = null
   private underlay: LocalAddress[] = []
+  private membership: Membership | null = null
   private socket: ControlSocket | null = null
   private listener: MetricsListener | null = null
   private wg: WgSockets | null = null
@@ -93,7 +100,9 @@ export class Agent implements AgentApi {
       this.armResolver()
       this.wg = new WgSockets(this.wgHost())
       await this.wg.sync(this.config)
-      this.sayWhatRuns()
+      for (const line of report.running(this.overlay, this.config, this.underlay)) this.log[line.level](line.text)
+      this.membership = this.openMembership()
+      await this.membership?.start()
     } catch (error) {
       await this.shutDown()
       throw error
@@ -137,12 +146,7 @@ export class Agent implements AgentApi {
   }
 
   profile(): Profile {
-    const { user, system } = process.cpuUsage()
-    return {
-      dataThreadCpuNs: this.counters.stats[STAT_THREAD_CPU]!,
-      nativeCpuNs: this.counters.stats[STAT_NATIVE_CPU]!,
-      processCpuNs: (user + system) * 1000,
-    }
+    return report.profile(this.counters)
   }
 
   async fdb(network?: string): Promise<FdbEntry[]> {
@@ -169,6 +173,14 @@ export class Agent implements AgentApi {
     this.log.info('configuration reloaded')
   }
 
+  async invite(request: InviteRequest): Promise<Invited> {
+    return this.members.invite(request)
+  }
+
+  async join(request: JoinRequest): Promise<Joined> {
+    return this.members.join(request)
+  }
+
   stop(): void {
     if (this.stopping) return
     this.stopping = true
@@ -189,6 +201,29 @@ export class Agent implements AgentApi {
     return this.applied
   }
 
+  private get members(): Membership {
+    if (!this.membership) throw new ApiError(409, NO_HOME)
+    return this.membership
+  }
+
+  private openMembership(): Membership | null {
+    const { home } = this.options
+    if (!home) return null
+    return new Membership({
+      home: {
+        config: () => this.config,
+        reload: () => this.reload(),
+        ...home,
+        addresses: () => callableAt(this.underlay, this.config),
+        said: (line) => this.log.info(line),
+      },
+      node: this.config.node,
+      port: this.config.underlay.wireguardPort,
+      tunnels: this.overlay.tunnels,
+      setVisiting: (on) => this.inTurn(() => this.overlay.setVisiting(on)),
+    })
+  }
+
   private async overlayParts(): Promise<OverlayParts> {
     const { counters, mailbox, resolver } = this
     const tunnels = await TunnelControl.open({
@@ -197,6 +232,7 @@ export class Agent implements AgentApi {
       resolver,
       lookUp: (host) => this.lookUp([host]),
       said: (line) => this.log.info(line),
+      told: (speaker, body) => this.membership?.hear(speaker, body),
     })
     return { counters, mailbox, resolver, tunnels }
   }
@@ -260,6 +296,7 @@ export class Agent implements AgentApi {
     this.stopping = true
     if (this.resolveTimer) clearTimeout(this.resolveTimer)
     this.hostWatch.close()
+    this.membership?.close()
     try {
       await this.wg?.close()
       await this.applied?.removeAll()
@@ -374,43 +411,4 @@ export class Agent implements AgentApi {
     const names = [...this.overlay.running.keys()].join(', ')
     throw new ApiError(404, `network: there is no "${network}" (there are: ${names || 'none'})`)
   }
-
-  private sayWhatRuns(): void {
-    for (const r of this.running) {
-      const { name, vni, device, interface: ifname, port, security } = r.config
-      const on = this.underlay.map((l) => l.address).join(', ')
-      const how =
-        security === 'secure'
-          ? `UDP ${this.config.underlay.wireguardPort}, sealed`
-          : `UDP ${port} on ${on}, in clear text`
-      this.log.info(`network ${name}: VNI ${vni}, ${device} ${ifname}, MTU ${r.device.state.mtu}, ${how}`)
-      const v6 = this.underlay.length > 0 && this.underlay.every((l) => l.v6)
-      const room = this.overlay.underlayMtu() - overhead(r.config, v6)
-      if (r.device.state.mtu > room) {
-        this.log.warn(
-          `network ${name}: MTU ${r.device.state.mtu} is more than the underlay carries (${room}); hosts are told by ICMP`,
-        )
-      }
-    }
-  }
-}
-
-function underlayOf(config: Config): LocalAddress[] {
-  return findUnderlay(
-    config.underlay,
-    config.networks.every((n) => n.security === 'secure'),
-  )
-}
-
-function unchangeable(now: Config, next: Config): string[] {
-  const faults: string[] = []
-  const compare = (path: string, a: unknown, b: unknown): void => {
-    if (JSON.stringify(a) !== JSON.stringify(b)) {
-      faults.push(`${path}: cannot change live (now ${JSON.stringify(a)}); restart the agent`)
-    }
-  }
-  compare('node', now.node, next.node)
-  compare('metrics', now.metrics, next.metrics)
-  compare('offloads', now.offloads, next.offloads)
-  return faults
 }

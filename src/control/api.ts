@@ -1,5 +1,7 @@
 // The shapes that cross the agent's socket, and what the agent offers behind it. docs/command-line.md describes the JSON.
 
+import type { Invited, InviteRequest } from './invite.ts'
+import type { Joined, JoinRequest } from './join.ts'
 import type { Security } from './model.ts'
 
 export interface NetworkStatus {
@@ -95,6 +97,10 @@ export interface AgentApi {
   fdbAdd(network: string, mac: string, vtep: string): Promise<void>
   fdbDel(network: string, mac: string): Promise<void>
   reload(): Promise<void>
+  /** A token for another host. */
+  invite(request: InviteRequest): Promise<Invited>
+  /** Becomes a member of the network that a token invites to. */
+  join(request: JoinRequest): Promise<Joined>
   /** Begins the end; resolves at once. */
   stop(): void
   /** Calls `sink` with pcap bytes (header first) until the returned function is called. network undefined: all. */

@@ -10,6 +10,8 @@ const SIZE_MAX = 4096
 export interface KeyFault {
   readonly what: string
   readonly mend: string
+  /** There is no such file. */
+  readonly isMissing?: true
 }
 
 /** `maker`: the command that makes such a key. */
@@ -61,7 +63,11 @@ function openFault(error: NodeJS.ErrnoException, path: string, name: string, mak
   switch (error.code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return { what: `there is no file ${path}`, mend: `make a key: (umask 077 && ${maker} > ${name})` }
+      return {
+        what: `there is no file ${path}`,
+        mend: `make a key: (umask 077 && ${maker} > ${name})`,
+        isMissing: true,
+      }
     case 'EACCES':
     case 'EPERM':
       return { what: `not permitted to read ${path}`, mend: 'run as root, or as the owner of the file' }

@@ -6,6 +6,8 @@ import {
   RX_BYTES,
   RX_PACKETS,
   STAT_GSO_BROKE,
+  STAT_NATIVE_CPU,
+  STAT_THREAD_CPU,
   STAT_TRAINS_BROKE,
   TX_BYTES,
   TX_PACKETS,
@@ -15,11 +17,13 @@ import {
 } from '../counters.ts'
 import type { FdbRow } from '../datapath/mailbox.ts'
 import { aeadEngine } from '../host/addon.ts'
-import type { FdbEntry, NetworkStatus, PeerStatus } from './api.ts'
+import type { FdbEntry, NetworkStatus, PeerStatus, Profile } from './api.ts'
 import type { Overlay, Running } from './apply.ts'
 import { addressText } from './cidr.ts'
+import { overhead } from './device.ts'
 import { endpointText } from './endpoint.ts'
 import type { Config, PeerConfig } from './model.ts'
+import type { LocalAddress } from './underlay.ts'
 
 /** What WireGuard knows of a peer. */
 export interface PeerSession {
@@ -113,9 +117,38 @@ export function offloads(config: Config, overlay: Overlay, counters: Counters): 
   }
 }
 
+export function profile(counters: Counters): Profile {
+  const { user, system } = process.cpuUsage()
+  return {
+    dataThreadCpuNs: counters.stats[STAT_THREAD_CPU]!,
+    nativeCpuNs: counters.stats[STAT_NATIVE_CPU]!,
+    processCpuNs: (user + system) * 1000,
+  }
+}
+
 /** Canonical text of four big-endian words, IPv4 mapped. */
 export function wordsText(words: readonly number[]): string {
   const value = words.reduce((n, w) => (n << 32n) | BigInt(w >>> 0), 0n)
   const v6 = value >> 32n !== 0xffffn
   return addressText({ v6, value: v6 ? value : value & 0xffffffffn, length: v6 ? 128 : 32 })
+}
+
+/** A line for the log about each network, and a warning where its MTU is too much. */
+export function* running(
+  overlay: Overlay,
+  { underlay: { wireguardPort } }: Config,
+  underlay: readonly LocalAddress[],
+): Generator<{ level: 'info' | 'warn'; text: string }> {
+  for (const r of overlay.running.values()) {
+    const { name, vni, device, interface: ifname, port, security } = r.config
+    const on = underlay.map((l) => l.address).join(', ')
+    const how = security === 'secure' ? `UDP ${wireguardPort}, sealed` : `UDP ${port} on ${on}, in clear text`
+    const { mtu } = r.device.state
+    yield { level: 'info', text: `network ${name}: VNI ${vni}, ${device} ${ifname}, MTU ${mtu}, ${how}` }
+    const v6 = underlay.length > 0 && underlay.every((l) => l.v6)
+    const room = overlay.underlayMtu() - overhead(r.config, v6)
+    if (mtu <= room) continue
+    const what = `MTU ${mtu} is more than the underlay carries (${room})`
+    yield { level: 'warn', text: `network ${name}: ${what}; hosts are told by ICMP` }
+  }
 }

@@ -1,9 +1,12 @@
 // HTTP requests to calls of AgentApi and back. docs/command-line.md lists paths and answers; every JSON answer is one object
 // with "schema": 1. Knows nothing of sockets: socket.ts feeds it.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type * as z from 'zod'
 import { type AgentApi, ApiError } from './api.ts'
+import { inviteShape } from './invite.ts'
+import { joinShape } from './join.ts'
 
-/** Bytes of a request's body: the largest is one FDB entry. */
+/** Bytes of a request's body: the largest is a token. */
 const BODY_MAX = 16 * 1024
 /** Bytes of pcap that may wait for a slow reader; what comes while they wait is dropped and counted. */
 export const CAPTURE_WAITING_MAX = 4 * 1024 * 1024
@@ -53,6 +56,22 @@ const ROUTES: readonly Route[] = [
     methods: { GET: ({ api, response }) => answer(response, 200, { schema: 1, ...api.profile() }) },
   },
   { path: '/v1/reload', methods: { POST: reload } },
+  {
+    path: '/v1/invite',
+    methods: {
+      POST: async ({ api, request, response }) => {
+        answer(response, 200, { schema: 1, ...(await api.invite(await shaped(request, inviteShape))) })
+      },
+    },
+  },
+  {
+    path: '/v1/join',
+    methods: {
+      POST: async ({ api, request, response }) => {
+        answer(response, 200, { schema: 1, ...(await api.join(await shaped(request, joinShape))) })
+      },
+    },
+  },
   { path: '/v1/stop', methods: { POST: stop } },
   { path: '/v1/capture', query: ['network'], methods: { GET: capture } },
   { path: '/metrics', open: true, methods: { GET: metrics } },
@@ -209,6 +228,26 @@ function networkOf(url: URL): string | undefined {
 
 // A JSON object with exactly these keys, each a string.
 async function fields(request: IncomingMessage, names: readonly string[]): Promise<Record<string, string>> {
+  const record = await object(request)
+  const faults = [
+    ...names.filter((name) => typeof record[name] !== 'string').map((name) => `${name}: want a string`),
+    ...Object.keys(record)
+      .filter((key) => !names.includes(key))
+      .map((key) => `${key.slice(0, 60)}: unknown key`),
+  ]
+  if (faults.length > 0) throw new ApiError(400, 'the body is faulty', faults)
+  return record as Record<string, string>
+}
+
+// A JSON object of this shape. What is wrong with it is said by its paths alone: a token may be in it.
+async function shaped<T>(request: IncomingMessage, shape: z.ZodType<T>): Promise<T> {
+  const read = shape.safeParse(await object(request))
+  if (read.success) return read.data
+  const faults = read.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`)
+  throw new ApiError(400, 'the body is faulty', faults)
+}
+
+async function object(request: IncomingMessage): Promise<Record<string, unknown>> {
   const text = await body(request)
   let value: unknown
   try {
@@ -219,15 +258,7 @@ async function fields(request: IncomingMessage, names: readonly string[]): Promi
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ApiError(400, 'the body is not a JSON object')
   }
-  const record = value as Record<string, unknown>
-  const faults = [
-    ...names.filter((name) => typeof record[name] !== 'string').map((name) => `${name}: want a string`),
-    ...Object.keys(record)
-      .filter((key) => !names.includes(key))
-      .map((key) => `${key.slice(0, 60)}: unknown key`),
-  ]
-  if (faults.length > 0) throw new ApiError(400, 'the body is faulty', faults)
-  return record as Record<string, string>
+  return value as Record<string, unknown>
 }
 
 async function body(request: IncomingMessage): Promise<string> {

@@ -1,7 +1,7 @@
 // Which of this host's addresses carry the overlay, and what their interfaces can take.
 import { isIPv6 } from 'node:net'
 import * as netdev from '../host/netdev.ts'
-import type { UnderlayConfig } from './model.ts'
+import type { Config, UnderlayConfig } from './model.ts'
 import { Refusal } from './refusal.ts'
 
 export interface LocalAddress {
@@ -12,11 +12,19 @@ export interface LocalAddress {
   readonly mtu: number
 }
 
+/** Of a configuration; see below. */
+export function underlayOf({ underlay, networks }: Config): LocalAddress[] {
+  return findUnderlay(
+    underlay,
+    networks.every((n) => n.security === 'secure'),
+  )
+}
+
 /**
  * At most one address per family. Refuses when there is none, or the configured one is not this host's. `sealed`: all networks
  * are secure, and so heard on every address; then a host without a default route may have none of note.
  */
-export function findUnderlay(c: UnderlayConfig, sealed: boolean): LocalAddress[] {
+function findUnderlay(c: UnderlayConfig, sealed: boolean): LocalAddress[] {
   if (c.addresses.length > 0) return c.addresses.map(ownAddress)
   const name = c.interface ?? netdev.defaultRouteInterface(4) ?? netdev.defaultRouteInterface(6)
   if (name !== null) return addressesOfInterface(name)
@@ -46,7 +54,7 @@ function addressesOfInterface(name: string): LocalAddress[] {
   return found.map((address) => ({ address, v6: isIPv6(address), interface: name, mtu: link.mtu }))
 }
 
-/** Whether two answers of `findUnderlay` mean the same sockets. */
+/** Whether two answers of `underlayOf` mean the same sockets. */
 export function sameAddresses(a: readonly LocalAddress[], b: readonly LocalAddress[]): boolean {
   return a.length === b.length && a.every((x, i) => x.address === b[i]!.address)
 }

@@ -8,6 +8,8 @@ import {
   type Profile,
   type Status,
 } from '../../src/control/api.ts'
+import type { Invited, InviteRequest } from '../../src/control/invite.ts'
+import type { Joined, JoinRequest } from '../../src/control/join.ts'
 import { Metrics } from '../../src/control/metrics.ts'
 import { fileHeader, LINKTYPE_ETHERNET } from '../../src/control/pcap.ts'
 
@@ -70,6 +72,29 @@ export const ENTRY: FdbEntry = {
   ageSeconds: 75,
 }
 
+export const INVITED: Invited = {
+  token: 'vtepd1-AAAA',
+  name: 'host-b',
+  network: 'blue',
+  vni: 42,
+  address: ['10.42.0.1/24'],
+  expires: EPOCH + 3600,
+  endpoints: ['198.18.0.1:51820'],
+  files: [],
+}
+
+export const JOINED: Joined = {
+  name: 'host-b',
+  network: 'blue',
+  vni: 42,
+  interface: 'vt42',
+  address: ['10.42.0.2/24'],
+  host: 'host-a',
+  peers: ['host-a'],
+  untold: [],
+  files: ['/etc/vtepd/conf.d/host-b.yaml'],
+}
+
 export class FakeAgent implements AgentApi {
   /** Every call that changes something, in order. */
   readonly asked: string[] = []
@@ -102,6 +127,16 @@ export class FakeAgent implements AgentApi {
 
   async reload(): Promise<void> {
     this.change('reload')
+  }
+
+  async invite(request: InviteRequest): Promise<Invited> {
+    this.change(`invite ${JSON.stringify(request)}`)
+    return INVITED
+  }
+
+  async join(request: JoinRequest): Promise<Joined> {
+    this.change(`join ${JSON.stringify(request)}`)
+    return JOINED
   }
 
   stop(): void {
