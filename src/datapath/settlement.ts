@@ -19,14 +19,18 @@ export interface SettlementParts {
   readonly answers: Answers
   /** Asks the kernel for the path MTU towards a VTEP and notes it in `vteps.mtu`. */
   learnMtu(vtep: number): void
-  /** Messages with data left through a tunnel; `bytes` of UDP payload. */
-  sealedSent(tunnel: number, bytes: number): void
+  /** Messages with data left through a tunnel, one after the other; `bytes` of UDP payload, the longest slot `longest` of them. */
+  sealedSent(tunnel: number, bytes: number, longest: number): void
   /** Such messages could not leave; `error`: -errno. */
   sealedFailed(tunnel: number, error: number): void
 }
 
 export class Settlement {
   private readonly p: SettlementParts
+  // What has left through one tunnel and is not told yet: slots in a row mostly go to one.
+  private tunnel: number = drop.NONE
+  private bytes = 0
+  private longest = 0
 
   constructor(parts: SettlementParts) {
     this.p = parts
@@ -34,11 +38,17 @@ export class Settlement {
 
   /** After a send of which `failed` slots failed: each slot is a frame or a train of them. */
   settle(b: Batch, failed: number): void {
-    for (let j = 0; j < b.count; j++) this.settleOne(b, j, failed === 0 ? 0 : b.err[j]!)
+    for (let j = 0; j < b.count; j++) this.add(b, j, failed === 0 ? 0 : b.err[j]!)
+    this.tell()
   }
 
   /** `error`: 0 or -errno. */
   settleOne(b: Batch, j: number, error: number): void {
+    this.add(b, j, error)
+    this.tell()
+  }
+
+  private add(b: Batch, j: number, error: number): void {
     if (error !== 0) {
       this.failed(b, j, error)
       return
@@ -59,7 +69,20 @@ export class Settlement {
     const { vteps } = this.p
     const vtep = b.peer[j]!
     const tunnel = vteps.tunnel[vtep]!
-    if (tunnel !== drop.NONE) this.p.sealedSent(tunnel, sealedBytes(b, j, packets, vteps.pad[vtep]!))
+    if (tunnel === drop.NONE) return
+    if (tunnel !== this.tunnel) this.tell()
+    const bytes = sealedBytes(b, j, packets, vteps.pad[vtep]!)
+    this.tunnel = tunnel
+    this.bytes += bytes
+    if (bytes > this.longest) this.longest = bytes
+  }
+
+  private tell(): void {
+    if (this.tunnel === drop.NONE) return
+    this.p.sealedSent(this.tunnel, this.bytes, this.longest)
+    this.tunnel = drop.NONE
+    this.bytes = 0
+    this.longest = 0
   }
 
   // EMSGSIZE: the path has shrunk, or the kernel has just learned that it had (ip(7), IP_MTU_DISCOVER).

@@ -72,7 +72,7 @@ export class Tables {
       counters,
       answers,
       learnMtu: (vtep) => this.learnMtu(vtep),
-      sealedSent: (tunnel, bytes) => this.tunnels.sealedSent(tunnel, bytes),
+      sealedSent: (tunnel, bytes, longest) => this.tunnels.sealedSent(tunnel, bytes, longest),
       sealedFailed: (tunnel, error) => this.tunnels.sealedFailed(tunnel, error),
     })
     this.tunnels = new Tunnels({

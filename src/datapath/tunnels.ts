@@ -114,11 +114,11 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
     this.staging.put(tunnel, datagrams, j)
   }
 
-  /** For the settlement: data left. */
-  sealedSent(tunnel: number, bytes: number): void {
+  /** For the settlement: data left, `longest` bytes of it as one train or packet. */
+  sealedSent(tunnel: number, bytes: number, longest = bytes): void {
     this.p.counters.addTunnel(tunnel, TUNNEL_TX_BYTES, bytes)
     this.peers.sent(tunnel, true, this.now)
-    this.paths.sent(tunnel, bytes, this.now)
+    this.paths.sent(tunnel, longest, this.now)
   }
 
   /** For the settlement: data could not leave. */
@@ -131,7 +131,6 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
     const tunnel = session.peer
     this.endpoints.moved(tunnel, messages.addr, m * ADDR_LEN, messages.local, m * LOCAL_LEN)
     this.peers.received(session, data, this.now)
-    this.publish(tunnel)
   }
 
   /** A message of types 1 to 3: control's, if it is not too busy. */
@@ -313,6 +312,7 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
   }
 
   ready(peer: number): boolean {
+    this.publish(peer)
     const list = this.staging.take(peer)
     for (const one of list) this.door.put({ kind: 'staged', tunnel: peer, one })
     return list.length > 0

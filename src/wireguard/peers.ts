@@ -84,7 +84,8 @@ export class Peers {
   sent(id: number, data: boolean, now: number): void {
     const peer = this.peers[id]
     if (peer === undefined) return
-    if (data) peer.dataSent(now, this.random())
+    const arms = data && peer.newHandshake === NEVER
+    if (arms) peer.dataSent(now, this.random())
     peer.authenticatedSent(now)
     const session = peer.current
     if (session !== undefined) {
@@ -92,7 +93,8 @@ export class Peers {
       const old = now - session.born >= session.rekeyAfter || session.counter > REKEY_AFTER_MESSAGES
       if (old) this.request(peer, false, now)
     }
-    this.note(peer)
+    // All other deadlines have moved away, which `expire` will see.
+    if (arms) this.note(peer)
   }
 
   /** Messages opened with the session and were new; `data`: one at least was no keepalive. Once per batch and session. */
@@ -102,8 +104,10 @@ export class Peers {
     if (session === peer.next) this.promote(peer, now)
     if (peer.rekeysOnReceive(now)) this.request(peer, false, now)
     peer.authenticatedReceived(now)
-    if (data) peer.dataReceived(now)
-    this.note(peer)
+    if (!data) return
+    const arms = peer.keepalive === NEVER
+    peer.dataReceived(now)
+    if (arms) this.note(peer)
   }
 
   /** Nothing is due before; Infinity: nothing at all. */

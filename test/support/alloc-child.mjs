@@ -7,12 +7,16 @@ import { Counters } from '../../dist/counters.js'
 import { Answers } from '../../dist/datapath/answers.js'
 import { Capture } from '../../dist/datapath/capture.js'
 import { Inbound } from '../../dist/datapath/inbound.js'
+import { SEALED } from '../../dist/datapath/mailbox.js'
 import { Outbound } from '../../dist/datapath/outbound.js'
 import { Settlement } from '../../dist/datapath/settlement.js'
+import { Tables } from '../../dist/datapath/tables.js'
+import { Unseal } from '../../dist/datapath/unseal.js'
 import { Fdb } from '../../dist/overlay/fdb.js'
 import { Network, Networks } from '../../dist/overlay/networks.js'
 import { Routes } from '../../dist/overlay/routes.js'
-import { Vteps } from '../../dist/overlay/vteps.js'
+import { keyWords, Vteps } from '../../dist/overlay/vteps.js'
+import { KEEPALIVE_LEN, writeTransport } from '../../dist/wire/wireguard.js'
 
 const PACKETS = 100_000
 const WARM_UP = 400_000
@@ -20,6 +24,9 @@ const ROUNDS = 5
 const SLOTS = 256
 const ROOM = 512
 const SEED = 0x5eed1234
+const SOCKET = 1
+/** The index of our session. */
+const LOCAL = 7
 const FAR = [0, 0, 0xffff, 0xc6120002 | 0]
 
 const swallow = {
@@ -105,6 +112,109 @@ function inward(packets, layer2) {
   }
 }
 
+/** The data thread's tables with one network, one peer behind a tunnel, and a session with it. */
+function sealedTables(layer2) {
+  const native = {
+    setEndpoint() {},
+    clearEndpoint() {},
+    setKey() {},
+    clearKey() {},
+    setSocket() {},
+    pathMtu: () => 1500,
+  }
+  const counters = new Counters()
+  const answers = new Answers(swallow, SEED)
+  const t = new Tables(native, counters, answers, SEED, () => {})
+  const mac = hex('02ff00000001')
+  const settings = { mac, learning: true, ageing: 300_000, macLimit: 1024, floodOn: true, accept: 0, ranges: [] }
+  const rest = { keepVlan: false, copyEcn: true, dscp: 0, hashPort: true, sourceCheck: true }
+  t.now = t.tunnels.now = 1000.5
+  t.handle({ kind: 'set-socket', id: SOCKET, fd: 9, port: SEALED })
+  t.handle({ kind: 'set-tunnel', tunnel: 0, keepalive: 25_000, endpoint: hex(`02001234c6120002${'00'.repeat(24)}`) })
+  t.handle({ kind: 'add-network', id: 0, vni: 42, layer2, port: 0, settings: { ...settings, ...rest } })
+  const prefixes = [{ words: [0x0a000000, 0, 0, 0], v6: false, length: 8 }]
+  t.handle({ kind: 'set-peers', id: 0, peers: [{ words: keyWords(0), tunnel: 0, mac: null, prefixes }], statics: [] })
+  const keys = { send: new Uint8Array(32), receive: new Uint8Array(32) }
+  const session = { local: LOCAL, remote: 8, initiator: true, yields: false, ...keys }
+  const from = hex(`02001234c6120002${'00'.repeat(24)}`)
+  t.handle({ kind: 'session', tunnel: 0, session, from, local: new Uint8Array(16), message: null })
+  for (let n = 0; n < 16; n++) t.networks.at(0).fdb.learn(0x0200, n, t.vteps.find(0, ...keyWords(0)), 0)
+  return { t, counters, answers }
+}
+
+function sealedOutward(packets, layer2) {
+  const b = batch(packets, layer2 ? 14 : 0)
+  const { t, counters, answers } = sealedTables(layer2)
+  const out = new Outbound({
+    networks: t.networks,
+    vteps: t.vteps,
+    counters,
+    answers,
+    capture: new Capture(() => {}),
+    datagrams: new Batch(64, b.bytes),
+    seed: SEED,
+    settlement: t.settlement,
+    sealer: t.tunnels,
+  })
+  return () => {
+    out.begin(b)
+    while (out.step()) out.send(swallow)
+  }
+}
+
+/** Messages around these plaintexts, which lie there opened already; every fourth slot is a train of three. */
+function sealedInward(packets, layer2) {
+  const plain = batch(packets, 0)
+  const b = new Batch(SLOTS, plain.bytes)
+  b.addr.set(plain.addr)
+  const { t, counters } = sealedTables(layer2)
+  const [longest] = packets.map((p) => p.length).sort((x, y) => y - x)
+  const step = longest + KEEPALIVE_LEN
+  for (let i = 0; i < SLOTS; i++) {
+    const train = i % 4 === 0 ? 3 : 1
+    b.off[i] = plain.off[i] - 16
+    b.len[i] = train === 1 ? packets[i % packets.length].length + KEEPALIVE_LEN : train * step
+    b.segment[i] = train === 1 ? 0 : step
+    b.link[i] = SOCKET
+    for (let k = 1; k < train; k++) b.bytes.copyWithin(plain.off[i] + k * step, plain.off[i], plain.off[i] + step)
+  }
+  b.count = SLOTS
+  const unseal = new Unseal({
+    peers: t.tunnels.peers,
+    counters,
+    ports: t.ports,
+    opened: new Batch(128, b.bytes),
+    open: () => 0,
+    handshake: () => {},
+    heard: (session, data, messages, m) => t.tunnels.heard(session, data, messages, m),
+  })
+  const inbound = new Inbound({
+    networks: t.networks,
+    vteps: t.vteps,
+    counters,
+    capture: new Capture(() => {}),
+    ports: t.ports,
+    bare: t.bare,
+    frames: new Batch(64, b.bytes),
+    probe: (tunnel, opened, off, end) => t.tunnels.agentMessage(tunnel, opened, off, end),
+    addStranger: () => -1,
+    ownMac: () => {},
+  })
+  let counter = 0
+  let tick = 0
+  return () => {
+    for (let i = 0; i < SLOTS; i++) {
+      for (let off = b.off[i]; off < b.off[i] + b.len[i]; off += step) writeTransport(b.bytes, off, LOCAL, counter++)
+    }
+    tick++
+    unseal.begin(b, t.tunnels.now)
+    while (unseal.step()) {
+      inbound.begin(unseal.p.opened, tick, true)
+      while (inbound.step()) inbound.send(swallow)
+    }
+  }
+}
+
 const hex = (text) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const IP = '4500001c00010000401166bc0a2a00010a2a0002 1388003500080000'
 // To a known station, to a group, tagged (refused), cut (refused).
@@ -119,6 +229,11 @@ const walks = {
   'out, layer 3': outward([hex(IP), hex('60')], false),
   'in, layer 2': inward([...FRAMES.map(sealed), hex('00')], true),
   'in, layer 3': inward([sealed(ours), sealed(FRAMES[0])], false),
+  'out, sealed layer 2': sealedOutward(FRAMES, true),
+  'out, sealed layer 3': sealedOutward([hex(IP), hex('60')], false),
+  // Cut, unknown, keepalives.
+  'in, sealed layer 2': sealedInward([...FRAMES.map(sealed), hex('00'), hex('76'), hex('')], true),
+  'in, sealed layer 3': sealedInward([hex(IP), hex(`${IP} 0000`), hex('60'), hex('')], false),
 }
 // Shows that the measure would see an object a packet.
 if (process.argv[2] === 'wasteful') {
