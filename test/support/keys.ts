@@ -26,3 +26,14 @@ export function sockaddr(address: number[], port: number): Uint8Array {
   bytes.set(address, v6 ? 8 : 4)
   return bytes
 }
+
+/** Public keys, in base64, whose secret with any other is zero (RFC 7748 §6.1). */
+export const lowOrder: readonly string[] = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800',
+  '5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+].map((hex) => Buffer.from(hex, 'hex').toString('base64'))
