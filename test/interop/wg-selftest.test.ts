@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Host, Lab } from '../../src/lab/lab.ts'
 import { ping } from '../../src/lab/ping.ts'
 import { lowOrder } from '../support/keys.ts'
-import { until } from '../support/overlay.ts'
+import { until, untilReaches } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
 import { pair, presharedKey } from '../support/secure.ts'
 import { transferTcp, transferUdp } from '../support/transfer.ts'
@@ -130,11 +130,11 @@ describeRoot("WireGuard's self-test", () => {
       await wires.ip('addr', 'add', '127.212.121.99/8', 'dev', 'lo')
       await a.set('listen-port', '9999')
       await a.set('peer', b.keys.public, 'endpoint', '127.0.0.1:20000')
-      await reaches(a.host, B6)
+      await untilReaches(a.host, B6)
       expect(await b.endpointOf(a)).toBe('127.212.121.99:9999')
       await a.set('listen-port', '9998')
       await a.set('peer', b.keys.public, 'endpoint', '[::1]:20000')
-      await reaches(a.host, B4)
+      await untilReaches(a.host, B4)
       expect(await b.endpointOf(a)).toBe('[::1]:9998')
       await reaches(b.host, A4)
     })
