@@ -39,6 +39,12 @@ export const GOALS = {
   tunThere: faster('TUN: TCP 1 stream, a to b', 0.65, 0.85),
   tunBack: faster('TUN: TCP 1 stream, b to a', 0.65, 0.85),
   tunRtt: rtt('TUN: RTT idle'),
+  secThere: faster('Secure: TCP 1 stream, a to b', 0.35, 0.6),
+  secBack: faster('Secure: TCP 1 stream, b to a', 0.35, 0.6),
+  secUdp1300: faster('Secure: UDP 1300 B delivered', 0.7, 1),
+  secUdp64: faster('Secure: UDP 64 B delivered', 0.65, 0.9),
+  // Beside our own plain network, not beside the kernel.
+  secRtt: { ...rtt('Secure: RTT idle, ÷ plain'), floor: 1.2, aim: 1.1 },
   cpu: less('CPU of both agents', 's/1e9 B', 0.95, 0.5),
   memory: less('VmRSS of one agent', '1e6 B', 120, 85),
   script: less("TypeScript's share", '%', 15, 5),

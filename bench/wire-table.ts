@@ -31,18 +31,29 @@ export interface Row {
   readonly verdict: string
 }
 
-/** TUN has no kernel device of its own: it is compared with the same one as TAP. */
-const REFERENCE: Partial<Record<GoalName, GoalName>> = { tunThere: 'tcpThere', tunBack: 'tcpBack', tunRtt: 'rtt' }
+/** What TUN and the secure network are compared with is the same kernel device as for TAP. */
+const REFERENCE: Partial<Record<GoalName, GoalName>> = {
+  tunThere: 'tcpThere',
+  tunBack: 'tcpBack',
+  tunRtt: 'rtt',
+  secThere: 'tcpThere',
+  secBack: 'tcpBack',
+  secUdp64: 'udp64',
+}
 
 export function wireRows(samples: Samples): Row[] {
   return (Object.keys(GOALS) as GoalName[]).map((name) => {
     const goal: Goal = GOALS[name]
     const vtepd = samples.of(name, 'vtepd')
-    const kernel = goal.ratio ? samples.of(REFERENCE[name] ?? name, 'kernel') : []
+    const kernel = goal.ratio ? referenceOf(samples, name) : []
     const raw = goal.ratio ? samples.of(REFERENCE[name] ?? name, 'raw') : []
     const figure = goal.ratio ? median(vtepd) / median(kernel) : median(vtepd)
     return { goal, vtepd, kernel, raw, figure, verdict: verdict(goal, figure) }
   })
+}
+
+function referenceOf(samples: Samples, name: GoalName): readonly number[] {
+  return name === 'secRtt' ? samples.of('rtt', 'vtepd') : samples.of(REFERENCE[name] ?? name, 'kernel')
 }
 
 export function wireTable(rows: readonly Row[]): string {

@@ -1,7 +1,10 @@
 // On a wire: two namespaces over one veth pair with its defaults, an agent in each, the kernel's VXLAN device beside them on
 // another port. Both systems stay up; each round measures them in turn, so that what the machine does meanwhile meets both.
 // A figure is the ratio of the two medians over all rounds, of what the receiver got. docs/performance.md says more.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { base64Of, generatePrivateKey, publicKeyOf } from '../src/control/key.ts'
 import { type LabAgent, startAgent } from '../src/lab/agent.ts'
 import { addKernelVxlan } from '../src/lab/kernel-vxlan.ts'
 import { type Host, Lab } from '../src/lab/lab.ts'
@@ -17,6 +20,7 @@ const UNDERLAY = { a: '198.18.0.1', b: '198.18.0.2' } as const
 const TAP = { a: '10.42.0.1', b: '10.42.0.2' } as const
 const KERNEL = { a: '10.43.0.1', b: '10.43.0.2' } as const
 const TUN = { a: '10.44.0.1', b: '10.44.0.2' } as const
+const SECURE = { a: '10.45.0.1', b: '10.45.0.2' } as const
 const KERNEL_PORT = 4790
 const WARMUP = 1
 const PINGS = { count: 500, interval: 10 } as const
@@ -93,21 +97,41 @@ function kernelDevice(host: Host, local: Side, remote: Side): Promise<string | n
 
 function startAgents({ a, b }: Rig, isProfiled: boolean): Promise<LabAgent[]> {
   const options = { profile: isProfiled }
-  return Promise.all([startAgent(a, configuration('a', 'b'), options), startAgent(b, configuration('b', 'a'), options)])
+  const keys = { a: keysOf(a), b: keysOf(b) }
+  return Promise.all([
+    startAgent(a, configuration('a', 'b', keys), options),
+    startAgent(b, configuration('b', 'a', keys), options),
+  ])
 }
 
-function configuration(local: Side, remote: Side): object {
+interface Keys {
+  readonly file: string
+  readonly public: string
+}
+
+// Made once a host: both starts have the same.
+function keysOf(host: Host): Keys {
+  const file = join(host.lab.dir, `${host.name}.key`)
+  if (!existsSync(file)) writeFileSync(file, `${base64Of(generatePrivateKey())}\n`, { mode: 0o600 })
+  const key = Buffer.from(readFileSync(file, 'ascii'), 'base64')
+  return { file, public: base64Of(publicKeyOf(key)) }
+}
+
+function configuration(local: Side, remote: Side, keys: Readonly<Record<Side, Keys>>): object {
   const plain = { security: 'plain' }
   return {
+    privateKeyFile: keys[local].file,
     underlay: { address: UNDERLAY[local] },
     networks: {
+      secure: { vni: 45, device: 'tap', address: `${SECURE[local]}/24` },
       tap: { ...plain, vni: 42, device: 'tap', address: `${TAP[local]}/24` },
       tun: { ...plain, vni: 44, device: 'tun', address: `${TUN[local]}/24` },
     },
     peers: {
       [remote]: {
         endpoint: UNDERLAY[remote],
-        networks: { tap: {}, tun: { allowedIps: [`${TUN[remote]}/32`] } },
+        publicKey: keys[remote].public,
+        networks: { secure: {}, tap: {}, tun: { allowedIps: [`${TUN[remote]}/32`] } },
       },
     },
   }
@@ -118,14 +142,20 @@ async function round(rig: Rig, agents: readonly LabAgent[], number: number): Pro
   if (number <= RAW_ROUNDS) systems.push('raw')
   process.stderr.write(`round ${number}\n`)
   await inTurn(systems, (system) => tcp(rig, system, 'tcpThere', 1, agents))
-  await tunTcp(rig, 'tunThere')
+  await ownTcp(rig, 'tunThere', TUN)
+  await ownTcp(rig, 'secThere', SECURE)
   await inTurn(systems, (system) => tcp(rig, system, 'tcpBack', 1, agents))
-  await tunTcp(rig, 'tunBack')
+  await ownTcp(rig, 'tunBack', TUN)
+  await ownTcp(rig, 'secBack', SECURE)
   await inTurn(systems, (system) => tcp(rig, system, 'tcp4', 4, []))
   await inTurn(systems, (system) => udp(rig, system, 'udp1400', 1400))
   await inTurn(systems, (system) => udp(rig, system, 'udp64', 64))
+  await udp(rig, 'kernel', 'secUdp1300', 1300)
+  await udp(rig, 'vtepd', 'secUdp1300', 1300, SECURE)
+  await udp(rig, 'vtepd', 'secUdp64', 64, SECURE)
   await inTurn(systems, (system) => roundTrip(rig, system, 'rtt', addressesOf(system)))
   await roundTrip(rig, 'vtepd', 'tunRtt', TUN)
+  await roundTrip(rig, 'vtepd', 'secRtt', SECURE)
 }
 
 async function inTurn(systems: readonly System[], measure: (system: System) => Promise<void>): Promise<void> {
@@ -152,13 +182,19 @@ async function tcp(
   if (system === 'vtepd' && agents.length > 0) note(rig, 'cpu', system, ((spent() - before) / totalBytes) * 1e9)
 }
 
-async function tunTcp(rig: Rig, goal: 'tunThere' | 'tunBack'): Promise<void> {
-  const { bitsPerSecond } = await rig.traffic.tcp(loadFor(rig, TUN, goal === 'tunBack'), 1)
+async function ownTcp(rig: Rig, goal: GoalName, addresses: Addresses): Promise<void> {
+  const { bitsPerSecond } = await rig.traffic.tcp(loadFor(rig, addresses, goal.endsWith('Back')), 1)
   note(rig, goal, 'vtepd', bitsPerSecond / GBIT)
 }
 
-async function udp(rig: Rig, system: System, goal: GoalName, size: number): Promise<void> {
-  const { bitsPerSecond } = await rig.traffic.udp(loadFor(rig, addressesOf(system), false), size)
+async function udp(
+  rig: Rig,
+  system: System,
+  goal: GoalName,
+  size: number,
+  addresses: Addresses = addressesOf(system),
+): Promise<void> {
+  const { bitsPerSecond } = await rig.traffic.udp(loadFor(rig, addresses, false), size)
   note(rig, goal, system, bitsPerSecond / GBIT)
 }
 
