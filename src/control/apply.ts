@@ -322,6 +322,7 @@ function settings(r: Running): Settings {
     dscp: n.dscp === 'inherit' ? -1 : n.dscp << 2,
     hashPort: n.sourcePort === 'hash',
     sourceCheck: n.sourceCheck,
+    mssClamp: n.mssClamp,
   }
 }
 

@@ -5,7 +5,7 @@
 //   2 check VXLAN header, VNI       wire/vxlan, overlay/networks
 //   3 who speaks                    overlay/vteps, the network's `accept`; opened ones: the tunnel's place in the network
 //   4 check the frame               wire/ethernet (layer 3: destination MAC, wire/ipv4, wire/ipv6, allowedIps)
-//   5 ECN                           wire/ecn (RFC 6040)
+//   5 ECN, TCP's segment size       wire/ecn (RFC 6040), mss.ts
 //   6 learn the source              overlay/fdb
 // Opened packets without VXLAN (secure layer 3) begin at step 4; the tunnel says which network they are for.
 // Consecutive datagrams mostly repeat the headers of the one before; then its verdicts hold and steps 2, 3 and 6 are three
@@ -25,6 +25,7 @@ import * as vxlan from '../wire/vxlan.ts'
 import type { Capture } from './capture.ts'
 import { combineEcn, isSuperPacket } from './inner.ts'
 import { SEALED } from './mailbox.ts'
+import * as mss from './mss.ts'
 
 /** VXLAN and the MACs of the inner frame: what has to repeat for a verdict to hold. Five words. */
 const REPEATED = vxlan.LEN + 12
@@ -370,6 +371,7 @@ export class Inbound {
     frames.link[k] = network.id
     frames.peer[k] = this.vtep
     frames.segment[k] = hint
+    if (network.mssClamp) mss.clamp(frames, k, network, mss.room(network, this.p.vteps, this.vtep), true)
   }
 
   private readSender(m: number): void {

@@ -25,6 +25,7 @@ export interface Settings {
   readonly dscp: number
   readonly hashPort: boolean
   readonly sourceCheck: boolean
+  readonly mssClamp: boolean
 }
 
 /** A peer's place in one network. */

@@ -2,7 +2,7 @@
 // happens once per train:
 //   1 check the frame             wire/ethernet (layer 3: wire/ipv4, wire/ipv6)
 //   2 find who gets it            overlay/fdb, or the network's flood list (layer 3: overlay/routes)
-//   3 compare with the path       overlay/vteps; too big: an ICMP answer goes back into the device (RFC 4459 §3.2)
+//   3 compare with the path       overlay/vteps; too big: an ICMP answer goes back into the device (RFC 4459 §3.2); mss.ts
 //   4 write the VXLAN header      wire/vxlan, into the headroom (plain layer 3: an Ethernet header in front of the packet first;
 //                                 secure layer 3: nothing)
 //   5 choose port and TOS         wire/flow, wire/ecn
@@ -25,6 +25,7 @@ import * as vxlan from '../wire/vxlan.ts'
 import type { Session } from '../wireguard/session.ts'
 import type { Answers } from './answers.ts'
 import type { Capture } from './capture.ts'
+import * as mss from './mss.ts'
 import { wirePackets } from './segments.ts'
 import type { Settlement } from './settlement.ts'
 
@@ -206,6 +207,10 @@ export class Outbound {
     if (mtu !== 0 && longest + grown + vteps.overhead[vtep]! > mtu) {
       this.tooBig(network, i, vtep)
       return
+    }
+    // A train has begun long after its SYN.
+    if (network.mssClamp && segment === 0) {
+      mss.clamp(frames, i, network, mss.room(network, vteps, vtep), frames.sum[i] === 0)
     }
     const j = datagrams.count
     datagrams.count = j + 1

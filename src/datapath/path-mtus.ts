@@ -1,5 +1,5 @@
 // Path MTUs of tunnels, as probing finds them: the machines of path-probe.ts by tunnel, their deadlines, and their messages as
-// bytes. Stock WireGuard peers have none: they would not answer. Cold, but for `sent`.
+// bytes. Stock WireGuard peers have none: they would not answer. Hot: sent, which only notes; cold otherwise.
 import { MAX_TUNNELS } from '../counters.ts'
 import * as agentMessage from '../wire/agent-message.ts'
 import { type KernelPath, NEVER, PathProbe, type ProbeEffects } from './path-probe.ts'
@@ -15,23 +15,30 @@ export interface PathMtusParts {
 
 /** UDP payload bytes of one train or packet from which on a narrow path might matter. */
 const LARGE = 1000
+const ANY_SENT = 1
+const LARGE_SENT = 2
 
 export class PathMtus implements ProbeEffects {
   private readonly p: PathMtusParts
   private readonly probes: (PathProbe | undefined)[] = new Array(MAX_TUNNELS).fill(undefined)
   /** At most the earliest deadline of all: it goes down at once, and up when `expire` has looked at everybody. */
   private next = NEVER
+  /** What has been sent since the last `expire`: bits by tunnel, and the tunnels that have any. */
+  private readonly marks = new Uint8Array(MAX_TUNNELS)
+  private readonly marked = new Int32Array(MAX_TUNNELS)
+  private markedCount = 0
 
   constructor(parts: PathMtusParts) {
     this.p = parts
   }
 
-  /** Data left through a tunnel: a train or a packet, `bytes` of UDP payload. Hot. */
-  sent(tunnel: number, bytes: number, now: number): void {
-    const probe = this.probes[tunnel]
-    if (probe === undefined) return
-    probe.sent(bytes >= LARGE, now)
-    if (probe.deadline < this.next) this.next = probe.deadline
+  /** Data left through a tunnel: a train or a packet, `bytes` of UDP payload. */
+  sent(tunnel: number, bytes: number): void {
+    if (this.marks[tunnel] === 0) {
+      this.marked[this.markedCount] = tunnel
+      this.markedCount++
+    }
+    this.marks[tunnel] |= bytes >= LARGE ? LARGE_SENT : ANY_SENT
   }
 
   /** Begins for a tunnel, or ends. True: it begins now, and wants the kernel's word. */
@@ -76,11 +83,19 @@ export class PathMtus implements ProbeEffects {
 
   /** Nothing is due before; Infinity: nothing at all. */
   nextDeadline(): number {
-    return this.next
+    return this.markedCount > 0 ? 0 : this.next
   }
 
   /** Does what is due. */
   expire(now: number): void {
+    for (let k = 0; k < this.markedCount; k++) {
+      const tunnel = this.marked[k]!
+      const probe = this.probes[tunnel]
+      probe?.sent((this.marks[tunnel]! & LARGE_SENT) !== 0, now)
+      this.note(probe)
+      this.marks[tunnel] = 0
+    }
+    this.markedCount = 0
     if (now < this.next) return
     this.next = NEVER
     for (const probe of this.probes) {

@@ -10,7 +10,7 @@
 //
 // Data that leaves begins a question, never a clock: an idle tunnel stays silent. Any data begins the first one, and after a
 // while another for a path that was narrow; large packets ask once a second whether what is known still holds.
-// Cold, but for `sent`, which compares two numbers for each train.
+// Cold, but for `sent`, which compares two numbers once a batch.
 
 /** What the kernel says of the path. */
 export interface KernelPath {
@@ -71,9 +71,9 @@ export class PathProbe {
   /** When `expire` is due, milliseconds. */
   deadline = NEVER
   private readonly effects: ProbeEffects
-  /** From when on data, and large packets, begin a question. Held as doubles from the start. */
-  private anyAt = 0.5
-  private largeAt = 0.5
+  /** From when on data, and large packets, begin a question. */
+  private anyAt = 0
+  private largeAt = 0
   /** The kernel's path MTU; 0: it has no route. */
   private ceiling = 0
   private floor = FLOOR4

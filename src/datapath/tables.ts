@@ -112,8 +112,7 @@ export class Tables {
         Object.assign(this.side(order.id), { strangerPort: order.port, pool4: order.pool4, pool6: order.pool6 })
         return undefined
       case 'set-device':
-        this.tunnels.endpoints.setDeviceMtu(order.id, order.layer2 ? 0 : order.mtu)
-        return this.native.setDevice(order.id, order.fd, order.layer2, order.tcp, order.udp, order.mtu)
+        return this.setDevice(order)
       case 'remove-device':
         return this.native.clearDevice(order.id)
       case 'set-socket':
@@ -194,6 +193,13 @@ export class Tables {
     this.news({ kind: 'mtu', vtep, mtu })
   }
 
+  private setDevice(o: Order & { kind: 'set-device' }): void {
+    const network = this.networks.at(o.id)
+    if (network) network.deviceMtu = o.mtu
+    this.tunnels.endpoints.setDeviceMtu(o.id, o.layer2 ? 0 : o.mtu)
+    this.native.setDevice(o.id, o.fd, o.layer2, o.tcp, o.udp, o.mtu)
+  }
+
   private addNetwork(o: Order & { kind: 'add-network' }): void {
     const fdb = new Fdb(o.settings.macLimit, Math.ceil(o.settings.ageing / TICK), this.seed)
     this.networks.add(new Network(o.id, o.vni, o.layer2, o.port, fdb, new Routes(this.seed)))
@@ -221,6 +227,7 @@ export class Tables {
     n.dscp = s.dscp
     n.hashPort = s.hashPort
     n.sourceCheck = s.sourceCheck
+    n.mssClamp = s.mssClamp
     n.fdb.configure(s.macLimit, Math.ceil(s.ageing / TICK))
     if (!s.learning) n.fdb.forgetLearnedAll()
     // Strangers that may no longer speak here lose their stations with their ids.

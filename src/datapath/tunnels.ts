@@ -118,7 +118,7 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
   sealedSent(tunnel: number, bytes: number, longest = bytes): void {
     this.p.counters.addTunnel(tunnel, TUNNEL_TX_BYTES, bytes)
     this.peers.sent(tunnel, true, this.now)
-    this.paths.sent(tunnel, longest, this.now)
+    this.paths.sent(tunnel, longest)
   }
 
   /** For the settlement: data could not leave. */

@@ -43,6 +43,10 @@ export class Network {
   dscp = 0
   hashPort = true
   sourceCheck = true
+  /** TCP's SYNs are told to offer no more than the path carries. */
+  mssClamp = false
+  /** Bytes of IP packet that the device takes; 0: not known. */
+  deviceMtu = 0
   /** Somebody captures this network's frames. */
   captured = false
 

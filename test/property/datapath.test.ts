@@ -36,6 +36,7 @@ const settings = fc.record({
   keepVlan: fc.boolean(),
   copyEcn: fc.boolean(),
   sourceCheck: fc.boolean(),
+  mssClamp: fc.boolean(),
   hashPort: fc.boolean(),
   dscp: fc.constantFrom(-1, 0, 0xb8),
   accept: fc.constantFrom(0, ANY),

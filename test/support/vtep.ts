@@ -99,6 +99,7 @@ export const SETTINGS: Settings = {
   dscp: 0,
   hashPort: true,
   sourceCheck: true,
+  mssClamp: false,
 }
 
 /** A peer as control describes it; `prefixes` for layer 3. */

@@ -56,6 +56,7 @@ function leave(): Sent[] {
 
 function data(bytes = 1400): void {
   v.tables.tunnels.sealedSent(TUNNEL, bytes)
+  v.tables.tunnels.expire()
 }
 
 /** The messages of agents' own among what left: [kind, nonce, size, bytes of the message]. */
@@ -87,7 +88,8 @@ function settle(mtu: number): void {
     answer(said(leave()), mtu)
     const next = v.tables.tunnels.paths.nextDeadline()
     if (next === NEVER) return
-    at(next)
+    // What is due at once leaves the clock as it is.
+    at(Math.max(next, v.tables.now))
     v.tables.tunnels.expire()
   }
 }
@@ -155,7 +157,8 @@ describe('data through a tunnel', () => {
 
   test('counts probes among what the tunnel sends', () => {
     const before = v.counters.tunnel(TUNNEL, TUNNEL_TX_BYTES)
-    v.tables.tunnels.paths.sent(TUNNEL, 1400, v.tables.now)
+    v.tables.tunnels.paths.sent(TUNNEL, 1400)
+    v.tables.tunnels.expire()
     leave()
     // UDP payload: less the outer IPv4 and UDP headers.
     expect(v.counters.tunnel(TUNNEL, TUNNEL_TX_BYTES) - before).toBe(128 + 1280 + 1500 - 3 * 28)
@@ -167,7 +170,7 @@ describe('what goes wrong', () => {
     host()
     at(1000 + 200_000)
     v.news.length = 0
-    v.tables.tunnels.paths.sent(TUNNEL, 1400, v.tables.now)
+    v.tables.tunnels.paths.sent(TUNNEL, 1400)
     settle(1500)
     expect(v.udp.take()).toEqual([])
     expect(v.news.map((n) => n.kind)).toEqual(['retired'])
