@@ -46,7 +46,7 @@ export function parseWgOptions(args: readonly string[], env: NodeJS.ProcessEnv):
     else names.push(arg)
     if (arg === '--') break
   }
-  if (names.length !== 1) throw usage(names.length === 0 ? 'which interface?' : 'one interface at a time')
+  if (names.length !== 1) throw usage(names.length === 0 ? 'no interface is named' : 'one interface at a time')
   const [name] = names as [string]
   const fault = nameFault(name)
   if (fault) throw usage(`${JSON.stringify(name)}: ${fault}`)
