@@ -39,7 +39,7 @@ export interface AgentOptions {
   /** Reads the configuration again, for `reload`. Without it reload is refused. */
   readonly readConfig?: () => Promise<Config>
   /** Where vtepd may write, beside the default file. Without it there is neither invite nor join. */
-  readonly home?: Pick<Home, 'configDir' | 'stateDir'> & Partial<Pick<Home, 'config' | 'reload'>>
+  readonly home?: Pick<Home, 'configDir' | 'stateDir'> & Partial<Pick<Home, 'config' | 'read' | 'reload'>>
 }
 
 /** Starts an agent; resolves once devices are up and the socket answers. Leaves nothing behind when it throws. */
@@ -207,11 +207,12 @@ export class Agent implements AgentApi {
   }
 
   private openMembership(): Membership | null {
-    const { home } = this.options
-    if (!home) return null
+    const { home, readConfig } = this.options
+    if (!home || !readConfig) return null
     return new Membership({
       home: {
         config: () => this.config,
+        read: readConfig,
         reload: () => this.reload(),
         ...home,
         addresses: () => callableAt(this.underlay, this.config),

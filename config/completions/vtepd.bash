@@ -7,20 +7,20 @@ _vtepd() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= words= files= word skip=
   case $prev in
     --config|-c|--key|--write|-w|--key-out) _vtepd_files -f; return ;;
-    --runtime-dir|--state-dir) _vtepd_files -d; return ;;
+    --config-dir|--runtime-dir|--state-dir) _vtepd_files -d; return ;;
     --device) COMPREPLY=($(compgen -W "tap tun" -- "$cur")); return ;;
-    --vni|--local|--peer|--address|--interface|--port|--mtu|--network|--count|-n) COMPREPLY=(); return ;;
+    --vni|--local|--peer|--address|--interface|--port|--mtu|--network|--count|-n|--expires|--endpoint) COMPREPLY=(); return ;;
   esac
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     if [[ $skip ]]; then skip=; continue; fi
     case $word in
-      --config|-c|--runtime-dir|--state-dir|--vni|--local|--peer|--address|--device|--interface|--port|--mtu|--key|--network|--write|-w|--count|-n|--key-out) skip=1 ;;
+      --config|-c|--config-dir|--runtime-dir|--state-dir|--vni|--local|--peer|--address|--device|--interface|--port|--mtu|--key|--network|--write|-w|--count|-n|--expires|--endpoint|--key-out) skip=1 ;;
       -*) ;;
       *) path="$path $word" ;;
     esac
   done
   case $path in
-    '') words="up stop reload status networks peers fdb capture genkey pubkey genpsk config completion demo" ;;
+    '') words="up stop reload status networks peers fdb capture invite join genkey pubkey genpsk config completion demo" ;;
     ' up'*) words="--vni --local --peer --address --device --interface --port --mtu --key --plain" ;;
     ' stop'*) words="--cleanup" ;;
     ' reload'*) words="" ;;
@@ -34,6 +34,10 @@ _vtepd() {
     ' fdb del '*) words="--network" ;;
     ' fdb '*) words="--network" ;;
     ' capture'*) words="--network --write --count" ;;
+    ' invite') words="--network --expires --endpoint --address --device --port" ;;
+    ' invite '*) words="--network --expires --endpoint --address --device --port" ;;
+    ' join') words="--address --port" ;;
+    ' join '*) words="--address --port" ;;
     ' genkey'*) words="" ;;
     ' pubkey'*) words="" ;;
     ' genpsk'*) words="" ;;
@@ -51,6 +55,6 @@ _vtepd() {
     ' demo'*) words="" ;;
   esac
   if [[ $files && $cur != -* ]]; then _vtepd_files -f; return; fi
-  COMPREPLY=($(compgen -W "$words --config --runtime-dir --state-dir --json --quiet --verbose --help" -- "$cur"))
+  COMPREPLY=($(compgen -W "$words --config --config-dir --runtime-dir --state-dir --json --quiet --verbose --help" -- "$cur"))
 }
 complete -F _vtepd vtepd

@@ -20,8 +20,8 @@ export class Client {
   }
 
   /** The answer's JSON object. Throws Failure. */
-  async ask<T>(method: Method, path: string, body?: object): Promise<T> {
-    const response = await this.send(method, path, body)
+  async ask<T>(method: Method, path: string, body?: object, patience = TIMEOUT): Promise<T> {
+    const response = await this.send(method, path, body, patience)
     const value = await json(response)
     if (response.statusCode! >= 300) throw refusal(response.statusCode!, value)
     return value as T
@@ -47,15 +47,15 @@ export class Client {
     })
   }
 
-  private send(method: Method, path: string, body?: object): Promise<IncomingMessage> {
+  private send(method: Method, path: string, body?: object, timeout = TIMEOUT): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const text = body === undefined ? '' : JSON.stringify(body)
       const headers =
         body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }
-      const options = { socketPath: this.socketPath, method, path, headers, agent: false, timeout: TIMEOUT }
+      const options = { socketPath: this.socketPath, method, path, headers, agent: false, timeout }
       const sent: ClientRequest = request(options, resolve)
       sent.on('timeout', () => {
-        sent.destroy(new Failure(FAILED, `the agent at ${this.socketPath} did not answer within ${TIMEOUT / 1000} s`))
+        sent.destroy(new Failure(FAILED, `the agent at ${this.socketPath} did not answer within ${timeout / 1000} s`))
       })
       sent.on('error', (error: NodeJS.ErrnoException) => reject(this.told(error)))
       sent.end(text)
@@ -89,6 +89,12 @@ async function json(response: IncomingMessage): Promise<unknown> {
   } catch {
     throw new Failure(FAILED, 'what answers at the socket is not vtepd, or ended in the middle of its answer')
   }
+}
+
+/** The same for what would have been answered by an agent: an error with HTTP's status. Any other stays as it is. */
+export function withoutAgent(error: unknown): unknown {
+  const { status, message, faults } = error as { status?: unknown; message?: unknown; faults?: unknown }
+  return typeof status === 'number' ? refusal(status, { error: message, faults }) : error
 }
 
 // What the caller got wrong is usage (2), what is forbidden 4, the rest failed (1).

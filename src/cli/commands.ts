@@ -42,12 +42,38 @@ export interface Command {
 
 export const GLOBAL_FLAGS: readonly Flag[] = [
   { name: 'config', short: 'c', kind: 'text', value: 'FILE', about: 'Read FILE instead of /etc/vtepd/vtepd.yaml' },
+  {
+    name: 'config-dir',
+    kind: 'text',
+    value: 'DIR',
+    about: 'DIR of vtepd.yaml and conf.d (default /etc/vtepd)',
+  },
   { name: 'runtime-dir', kind: 'text', value: 'DIR', about: "DIR of the agent's socket (default /run/vtepd)" },
   { name: 'state-dir', kind: 'text', value: 'DIR', about: 'DIR of what survives restarts (default /var/lib/vtepd)' },
   { name: 'json', short: 'j', kind: 'switch', about: 'Answer with one JSON object' },
   { name: 'quiet', short: 'q', kind: 'switch', about: 'Log warnings and errors only' },
   { name: 'verbose', short: 'v', kind: 'switch', about: 'Log more' },
 ]
+
+const ADDRESS: Flag = {
+  name: 'address',
+  kind: 'list',
+  value: 'CIDR',
+  about: 'Address of our device, as 10.42.0.1/24; may be repeated',
+}
+const DEVICE: Flag = {
+  name: 'device',
+  kind: 'text',
+  value: 'KIND',
+  choices: ['tap', 'tun'],
+  about: 'tap: layer 2 (default), tun: layer 3 with one peer',
+}
+const PORT: Flag = {
+  name: 'port',
+  kind: 'text',
+  value: 'PORT',
+  about: 'Our UDP port (default 51820, with --plain 4789)',
+}
 
 /** Flags of `up` that describe one network without a file. */
 export const QUICK_FLAGS: readonly Flag[] = [
@@ -59,16 +85,10 @@ export const QUICK_FLAGS: readonly Flag[] = [
     value: 'PEER',
     about: 'Another host, as PUBLICKEY@HOST:PORT with --key, HOST or HOST:PORT with --plain; may be repeated',
   },
-  { name: 'address', kind: 'list', value: 'CIDR', about: 'Address of our device, as 10.42.0.1/24; may be repeated' },
-  {
-    name: 'device',
-    kind: 'text',
-    value: 'KIND',
-    choices: ['tap', 'tun'],
-    about: 'tap: layer 2 (default), tun: layer 3 with one peer',
-  },
+  ADDRESS,
+  DEVICE,
   { name: 'interface', kind: 'text', value: 'NAME', about: 'NAME of our device (default vt and the VNI)' },
-  { name: 'port', kind: 'text', value: 'PORT', about: 'Our UDP port (default 51820, with --plain 4789)' },
+  PORT,
   { name: 'mtu', kind: 'text', value: 'BYTES', about: "MTU of our device (default: the underlay's less overhead)" },
   { name: 'key', kind: 'text', value: 'FILE', about: 'Our private key, as `vtepd genkey` writes it: a secure network' },
   { name: 'plain', kind: 'switch', about: 'Send in clear, and mean it' },
@@ -154,6 +174,43 @@ export const COMMANDS: readonly Command[] = [
       { name: 'count', short: 'n', kind: 'text', value: 'N', about: 'End after N packets' },
     ],
     load: async () => (await import('./capture.ts')).capture,
+  },
+  {
+    name: 'invite',
+    about: 'Print a token by which another host may join a network',
+    more:
+      'The token is good for one host and for an hour. A host without a secure network gets one first, and an agent is ' +
+      'started where none runs.',
+    examples: ['vtepd invite host-b', 'vtepd invite host-b --network blue --expires 10m'],
+    arguments: [{ name: 'name', about: 'What the other host is to be called' }],
+    flags: [
+      { ...NETWORK, about: 'The network (default: the secure one that there is)' },
+      { name: 'expires', kind: 'text', value: 'SPAN', about: 'For how long the token is good (default 1h)' },
+      {
+        name: 'endpoint',
+        kind: 'list',
+        value: 'HOST',
+        about:
+          'Where the other host calls this one, as HOST or HOST:PORT (default: its underlay addresses); may be repeated',
+      },
+      { ...ADDRESS, about: 'Our address in a new network, as 10.42.0.1/24 (default: one that is free)' },
+      { ...DEVICE, about: 'Kind of a new network: tap, layer 2 (default), or tun, layer 3' },
+      { ...PORT, about: 'Our UDP port, on a host without a configuration (default 51820)' },
+    ],
+    load: async () => (await import('./invite.ts')).invite,
+  },
+  {
+    name: 'join',
+    about: 'Join the network that a token invites this host to',
+    more: 'Without TOKEN it is read from stdin. An agent is started where none runs.',
+    examples: ['vtepd join vtepd1-…', 'ssh host-a vtepd invite host-b | vtepd join'],
+    arguments: [{ name: 'token', optional: true, about: 'What `vtepd invite` printed (default: from stdin)' }],
+    flags: [
+      { ...ADDRESS, about: 'Our address in the network, as 10.42.0.7 (default: the next free one)' },
+      { ...PORT, about: 'Our UDP port, on a host without a configuration (default 51820)' },
+    ],
+    ownSignals: true,
+    load: async () => (await import('./join.ts')).join,
   },
   {
     name: 'genkey',

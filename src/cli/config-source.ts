@@ -1,5 +1,6 @@
 // Where a configuration comes from: `-c FILE`, or /etc/vtepd/vtepd.yaml with /etc/vtepd/conf.d/*.yaml. Files are joined before
 // they are checked, `networks` and `peers` name by name, and a fault names the file and the line that it was written in.
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -11,6 +12,7 @@ import { readSource } from '../control/source.ts'
 import { FAILED, Failure, NOT_PERMITTED, USAGE } from './exit.ts'
 
 export const DEFAULT_FILE = '/etc/vtepd/vtepd.yaml'
+const FILE_NAME = 'vtepd.yaml'
 const WITHOUT_FILE = 'write one (docs/configuration.md), name another with -c, or use flags (`vtepd up --help`)'
 /** What several files may hold parts of. */
 const JOINED = ['networks', 'peers']
@@ -29,9 +31,25 @@ export async function readConfig(file: string | undefined, main = DEFAULT_FILE):
   return parseJoined(sources, { path: `${main} with conf.d`, ...options })
 }
 
+/** The default file of a directory. */
+export function mainFile(configDir: string): string {
+  return join(configDir, FILE_NAME)
+}
+
+/** `main` with its conf.d, or null when there is none of them. Throws as readConfig does. */
+export async function readConfigIfAny(main: string): Promise<Config | null> {
+  if ((await partsOf(main)).length === 0 && !existsSync(main)) return null
+  return readConfig(undefined, main)
+}
+
+async function partsOf(main: string): Promise<string[]> {
+  const names = await list(join(dirname(main), 'conf.d'))
+  return names.filter((name) => name.endsWith('.yaml') && !name.startsWith('.')).sort()
+}
+
 async function standard(main: string): Promise<Source[]> {
   const dir = join(dirname(main), 'conf.d')
-  const names = (await list(dir)).filter((name) => name.endsWith('.yaml') && !name.startsWith('.')).sort()
+  const names = await partsOf(main)
   const parts = await Promise.all(
     names.map(async (name) => ({ path: join(dir, name), text: await read(join(dir, name)) })),
   )

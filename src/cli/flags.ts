@@ -40,6 +40,11 @@ export class Flags {
     return text
   }
 
+  /** Where the default file and conf.d are. */
+  get configDir(): string {
+    return this.text('config-dir') ?? '/etc/vtepd'
+  }
+
   get runtimeDir(): string {
     return this.text('runtime-dir') ?? '/run/vtepd'
   }

@@ -14,6 +14,8 @@ export interface Home {
   readonly stateDir: string
   /** The configuration in force; null: this host has none. */
   config(): Config | null
+  /** What the files say now; nothing comes of it. Rejects with their faults. */
+  read(): Promise<Config>
   /** Files have changed: they are in force when it resolves; when it rejects, what was before is. */
   reload(): Promise<void>
   /** Where others may call us, best first. */

@@ -15,6 +15,7 @@ import { addressesOfHost, type Home, keyFor } from './home.ts'
 import type { Introducers } from './introducers.ts'
 import { INVITATIONS_MAX, type Invitation, type InvitationBook } from './invitation-book.ts'
 import { base64Of, generatePresharedKey, publicKeyOf } from './key.ts'
+import { strangers, strangersText } from './member-rules.ts'
 import type { Config, NetworkConfig } from './model.ts'
 import { Secret } from './secret.ts'
 import { ENDPOINTS_MAX, encodeToken, NAME } from './token.ts'
@@ -232,6 +233,8 @@ async function create(request: InviteRequest, home: Home, files: FileChange): Pr
         networks: { [name]: { vni, device, address } },
       },
     )
+    const others = strangers(await home.read(), name, [])
+    if (others.length > 0) throw new ApiError(409, strangersText(others, name))
     await home.reload()
     return name
   } catch (error) {

@@ -14,7 +14,7 @@ import { portOf } from './invite.ts'
 import { joinDialogue } from './join-dialogue.ts'
 import type { Answer } from './join-message.ts'
 import { joinRefusal } from './join-refusal.ts'
-import { checkFit, Joining, wish } from './joining.ts'
+import { checkOrigin, Joining, wish } from './joining.ts'
 import { base64Of } from './key.ts'
 import { decodeToken, type Token, TokenError } from './token.ts'
 import type { Call } from './visit.ts'
@@ -72,7 +72,7 @@ export async function join(request: JoinRequest, parts: JoinParts): Promise<Join
   const config = parts.home.config()
   portOf(request.port, config)
   const want = (request.address ?? []).map(wish)
-  checkFit(token, config)
+  checkOrigin(token, config)
   const own = config?.publicKey ? null : keyFor(parts.home.configDir)
   try {
     const side = new Joining({ token, want, own, parts })

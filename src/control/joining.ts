@@ -12,7 +12,7 @@ import type { Joined, JoinParts } from './join.ts'
 import type { JoinSide } from './join-dialogue.ts'
 import type { Grant, Member, Offer } from './join-message.ts'
 import { base64Of, publicKeyOf } from './key.ts'
-import { type PeerValues, peersFrom } from './member-rules.ts'
+import { type PeerValues, peersFrom, strangers, strangersText } from './member-rules.ts'
 import type { Config } from './model.ts'
 import type { Secret } from './secret.ts'
 import { stateBytes } from './state-file.ts'
@@ -36,10 +36,15 @@ export function wish(text: string): Cidr {
   throw new ApiError(400, `address: want an address of the network, like 10.42.0.7, got ${JSON.stringify(text)}`)
 }
 
-/** Throws ApiError when something here is in the network's way. */
-export function checkFit({ network, vni, host, publicKey }: Token, config: Config | null): void {
+/** Throws ApiError for a token of our own. */
+export function checkOrigin({ publicKey }: Token, config: Config | null): void {
+  if (config?.publicKey !== base64Of(publicKey)) return
+  throw new ApiError(400, 'token: this host made it itself; type it on the other host')
+}
+
+// Only once the host has answered: who types a used token twice is to hear that it was used.
+function checkFit({ network, vni, host, publicKey }: Token, config: Config | null): void {
   const key = base64Of(publicKey)
-  if (config?.publicKey === key) throw new ApiError(400, 'token: this host made it itself; type it on the other host')
   if (config?.networks.some((n) => n.name === network)) {
     throw new ApiError(409, `this host has a network ${network} already; rename or remove it first`)
   }
@@ -109,6 +114,8 @@ export class Joining implements JoinSide {
       introducers.set(name, { key: base64Of(token.publicKey), name: token.host, direct: grant.direct })
       files.put(parts.introducersPath(node), stateBytes(introducers))
       const written = files.written.slice(0, -1)
+      const others = strangers(await home.read(), name, peers)
+      if (others.length > 0) throw new ApiError(409, strangersText(others, name))
       await home.reload()
       this.joined = {
         name: token.name,

@@ -136,6 +136,23 @@ function alone(text: string): string {
   return cidrText({ ...one, length: bits(one.v6) })
 }
 
+/**
+ * Peers that a new network would get besides those that were written for it: one that does not name its networks is in every
+ * secure one, and nobody meant it to be in this.
+ */
+export function strangers(next: Config, network: string, meant: readonly string[]): string[] {
+  return next.peers
+    .filter((p) => p.networks.some((n) => n.network === network) && !meant.includes(p.name))
+    .map((p) => p.name)
+}
+
+/** What is said of them. */
+export function strangersText(names: readonly string[], network: string): string {
+  const [who, are, their] = names.length === 1 ? ['peer', 'names', 'its'] : ['peers', 'name', 'their']
+  const so = `and so would be in network ${network} too`
+  return `${who} ${names.join(', ')} ${are} no networks, ${so}; write ${their} networks first, [blue] say`
+}
+
 /** The members of a network as we tell others of them, and which list that is. */
 export function membersOf(
   config: Config,

@@ -300,7 +300,7 @@ export class TunnelControl {
       tunnel: remote.id,
       keepalive: remote.peer.keepaliveSec * 1000,
       endpoint: place ? sockaddr.pack(place.address, place.port) : null,
-      stock: remote.peer.type === 'wireguard',
+      stock: remote.guest || remote.peer.type === 'wireguard',
     })
   }
 

@@ -46,7 +46,7 @@ export class Visit {
     const { mailbox } = this.p
     await mailbox.ask({ kind: 'remove-tunnel', tunnel: this.tunnel })
     const endpoint = sockaddr.pack(address, port)
-    await mailbox.ask({ kind: 'set-tunnel', tunnel: this.tunnel, keepalive: 0, endpoint })
+    await mailbox.ask({ kind: 'set-tunnel', tunnel: this.tunnel, keepalive: 0, endpoint, stock: true })
   }
 
   /** Says something to the host's agent; it may get lost, as when there is no session yet: that begins one. */

@@ -1,0 +1,42 @@
+// This host for `invite` and `join` while no agent runs: its configuration is read here, and only read.
+import { resolve } from 'node:path'
+import { callableAt, type Home } from '../control/home.ts'
+import type { Config } from '../control/model.ts'
+import { type LocalAddress, underlayOf } from '../control/underlay.ts'
+import { mainFile, readConfig, readConfigIfAny } from './config-source.ts'
+import { Failure, USAGE } from './exit.ts'
+import type { Flags } from './flags.ts'
+
+/** Throws Failure when the flags mean a file whose directory is not ours to write in. */
+export function refuseFile(flags: Flags): void {
+  if (flags.origin('config') === null) return
+  const why = `${flags.origin('config') === 'environment' ? 'VTEPD_CONFIG' : '--config'} names a file to be read alone`
+  const mend = 'leave it away, or keep the file as DIR/vtepd.yaml and give --config-dir DIR'
+  throw new Failure(USAGE, `${why}, and what this command writes belongs to the default file; ${mend}`)
+}
+
+/** As `up` would find it. */
+export async function ownHome(flags: Flags): Promise<Home> {
+  const main = mainFile(flags.configDir)
+  let config = await readConfigIfAny(main)
+  return {
+    configDir: resolve(flags.configDir),
+    stateDir: resolve(flags.stateDir),
+    config: () => config,
+    read: () => readConfig(undefined, main),
+    reload: async () => {
+      config = await readConfig(undefined, main)
+    },
+    addresses: () => callableAt(config ? addresses(config) : [], config),
+    said: (line) => process.stderr.write(`vtepd: ${line}\n`),
+  }
+}
+
+// Without any there is nothing to prefer.
+function addresses(config: Config): readonly LocalAddress[] {
+  try {
+    return underlayOf(config)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,119 @@
+// Starts the agent for good, for commands that need one from now on: by systemd where that runs and has our unit, else as a process
+// of its own. Resolves when it is ready.
+import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { Client } from './client.ts'
+import { FAILED, Failure } from './exit.ts'
+import type { Flags } from './flags.ts'
+
+const UNIT = 'vtepd.service'
+const PLACES = ['config-dir', 'runtime-dir', 'state-dir']
+/** Milliseconds until it must answer, until it should be ready, and between two looks. */
+const ANSWERS = 15_000
+const READY = 5000
+const LOOK = 50
+/** Characters of its log that are shown when it ends at once. */
+const LOG_SHOWN = 2000
+
+export interface Started {
+  readonly by: 'systemd' | 'background'
+  /** null: systemd knows. */
+  readonly pid: number | null
+  readonly log: string | null
+}
+
+/** Throws Failure when it does not come up. */
+export async function startAgentForGood(flags: Flags): Promise<Started> {
+  return hasUnit(flags) ? bySystemd() : inBackground(flags)
+}
+
+/** For people: what has been started. */
+export function startedText({ by, pid, log }: Started): string {
+  if (by === 'systemd') return `started the agent by systemd, now and at every boot (${UNIT})`
+  return `started the agent (pid ${pid}, log ${log}); config/vtepd.service is for starting it at boot`
+}
+
+// The unit has the usual places.
+function hasUnit(flags: Flags): boolean {
+  if (!existsSync('/run/systemd/system') || PLACES.some((name) => flags.origin(name) !== null)) return false
+  return spawnSync('systemctl', ['cat', UNIT], { stdio: 'ignore' }).status === 0
+}
+
+function bySystemd(): Started {
+  const { status, stderr, error } = spawnSync('systemctl', ['enable', '--now', UNIT], { encoding: 'utf8' })
+  if (status === 0) return { by: 'systemd', pid: null, log: null }
+  const why = error?.message ?? stderr.trim()
+  throw new Failure(FAILED, `the agent does not start: ${why}; \`journalctl -u ${UNIT}\` says more`)
+}
+
+async function inBackground(flags: Flags): Promise<Started> {
+  const runtimeDir = resolve(flags.runtimeDir)
+  const log = join(runtimeDir, 'vtepd.log')
+  mkdirSync(runtimeDir, { recursive: true, mode: 0o755 })
+  const fd = openSync(log, 'a', 0o640)
+  const places = [
+    '--config-dir',
+    resolve(flags.configDir),
+    '--runtime-dir',
+    runtimeDir,
+    '--state-dir',
+    resolve(flags.stateDir),
+  ]
+  const child = spawn(process.execPath, [...process.execArgv, program(), 'up', ...places], {
+    detached: true,
+    // It must not keep a file system busy.
+    cwd: '/',
+    stdio: ['ignore', fd, fd],
+    env: withoutFlags(process.env),
+  })
+  closeSync(fd)
+  let ended: string | null = null
+  child.once('error', (error) => {
+    ended = error.message
+  })
+  child.once('exit', (code, signal) => {
+    ended = `it ended with ${signal ?? code}`
+  })
+  child.unref()
+  const client = new Client(flags)
+  const start = performance.now()
+  for (;;) {
+    if (ended !== null) throw new Failure(FAILED, `the agent does not start: ${ended}; its log is ${log}`, tail(log))
+    const spent = performance.now() - start
+    const state = await stateOf(client)
+    if (state === 'ready' || (state === 'answers' && spent > READY)) return { by: 'background', pid: child.pid!, log }
+    if (state === 'silent' && spent > ANSWERS) {
+      child.kill('SIGTERM')
+      throw new Failure(FAILED, `the agent does not answer within ${ANSWERS / 1000} s; its log is ${log}`, tail(log))
+    }
+    await pause(LOOK)
+  }
+}
+
+async function stateOf(client: Client): Promise<'ready' | 'answers' | 'silent'> {
+  try {
+    const { ready } = await client.ask<{ ready: boolean }>('GET', '/v1/status')
+    return ready ? 'ready' : 'answers'
+  } catch {
+    return 'silent'
+  }
+}
+
+function tail(log: string): string[] {
+  const text = readFileSync(log, 'utf8').slice(-LOG_SHOWN)
+  return text.trim().split('\n').slice(-5)
+}
+
+// Flags of ours that stand in the environment are not meant for `up`.
+function withoutFlags(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('VTEPD')))
+}
+
+// dist/main.js beside dist/cli; Node's own type stripping runs the .ts.
+function program(): string {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return fileURLToPath(new URL(`../main.${extension}`, import.meta.url))
+}
