@@ -83,10 +83,13 @@ export class WgDevice implements UapiTarget {
     return this.inTurn(async () => this.state.device((name) => this.overlay?.tunnels.seen(name) ?? null))
   }
 
-  async set(change: DeviceChange): Promise<void> {
-    this.state.apply(withZoneIndex(change))
-    // What the device refuses ends the set at once. Peers are placed together when it ends.
-    if (!change.peer) await this.finish()
+  set(change: DeviceChange): Promise<void> {
+    // In turn: what one client's fault takes back must not be what another has just said.
+    return this.inTurn(async () => {
+      this.state.apply(withZoneIndex(change))
+      // What the device refuses ends the set at once. Peers are placed together when it ends.
+      if (!change.peer) await this.settle()
+    })
   }
 
   finish(): Promise<void> {

@@ -127,18 +127,23 @@ class WgNetwork implements UapiTarget {
     return this.state.device((name) => this.host.seen(name))
   }
 
-  async set(change: DeviceChange): Promise<void> {
-    this.state.apply(change)
+  // In turn: what one client's fault takes back must not be what another has just said.
+  set(change: DeviceChange): Promise<void> {
+    return this.inTurn(async () => this.state.apply(change))
   }
 
   finish(): Promise<void> {
-    const turn = this.queue.then(() => this.settle())
-    this.queue = turn.catch(() => {})
-    return turn
+    return this.inTurn(() => this.settle())
   }
 
   close(): void {
     this.state.wipe()
+  }
+
+  private inTurn(change: () => Promise<void>): Promise<void> {
+    const turn = this.queue.then(change)
+    this.queue = turn.catch(() => {})
+    return turn
   }
 
   private readPeer(peer: PeerConfig): void {
