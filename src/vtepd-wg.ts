@@ -35,7 +35,7 @@ async function run(options: WgOptions): Promise<number> {
   }
   device = await WgDevice.start({ name: options.interface, node: hostname(), log })
   if (stopping !== null) device.stop(stopping)
-  if (inBackground) await tellReady()
+  else if (inBackground) await tellReady()
   return (await device.done) ? 1 : 0
 }
 
