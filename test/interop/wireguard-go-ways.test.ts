@@ -21,14 +21,16 @@ afterEach(() => lab.close())
 
 describeRoot('between an agent and wireguard-go', () => {
   it('an answer leaves from the address that was reached', async () => {
-    const s = await StockPeer.start(lab, { caller: 'wireguard-go' })
+    // All of it before the agent starts: what changes later makes it forget where it was reached.
+    const [a, w] = await StockPeer.hosts(lab)
     for (const address of ['198.18.0.11/24', '10.99.0.1/32', 'fd00:18::11/64', 'fd00:99::1/128']) {
       // Also on an interface that the packets do not come in by.
       const own = address.endsWith('/32') || address.endsWith('/128')
-      await s.a.ip('addr', 'add', address, 'dev', own ? 'lo' : 'eth0', ...(address.includes(':') ? ['nodad'] : []))
+      await a.ip('addr', 'add', address, 'dev', own ? 'lo' : 'eth0', ...(address.includes(':') ? ['nodad'] : []))
     }
-    await s.w.ip('route', 'add', '10.99.0.1', 'via', A.outer4)
-    await s.w.ip('-6', 'route', 'add', 'fd00:99::1', 'via', A.outer6)
+    await w.ip('route', 'add', '10.99.0.1', 'via', A.outer4)
+    await w.ip('-6', 'route', 'add', 'fd00:99::1', 'via', A.outer6)
+    const s = await StockPeer.between(a, w, { caller: 'wireguard-go' })
     const all = ['198.18.0.11', '10.99.0.1', A.outer4, '[fd00:18::11]', '[fd00:99::1]', `[${A.outer6}]`]
     for (const address of [...all, ...all.toReversed()]) {
       const endpoint = `${address}:${A.port}`
@@ -86,7 +88,8 @@ describeRoot('between an agent and wireguard-go', () => {
   })
 
   it('nothing is said to keys with which every secret would be zero', async () => {
-    const dead = lowOrder.map((publicKey, i) => {
+    // The first of them is zero, which the file may not name; wg(8) may (wg-selftest.test.ts).
+    const dead = lowOrder.slice(1).map((publicKey, i) => {
       const endpoint = `${W.outer4}:${7001 + i}`
       return [`dead-${i}`, { publicKey, endpoint, keepalive: '1s', allowedIps: [`10.43.1.${i}/32`] }] as const
     })
@@ -95,7 +98,7 @@ describeRoot('between an agent and wireguard-go', () => {
     await s.w.run(['nft', 'add', 'chain', 'inet', 'seen', 'in', '{ type filter hook input priority 0; }'])
     await s.w.run(['nft', 'add', 'rule', 'inet', 'seen', 'in', 'udp', 'dport', '7001-7007', 'counter'])
     await s.a.ip('route', 'add', '10.43.1.0/24', 'dev', s.device)
-    for (const i of lowOrder.keys()) {
+    for (const i of dead.keys()) {
       const ping = ['ping', '-n', '-c', '1', '-W', '0.1', `10.43.1.${i}`]
       await expect(s.a.run(ping)).rejects.toThrow('ended with 1')
     }
@@ -166,9 +169,8 @@ async function natted(): Promise<{ inside: Host; router: Host; outside: Host }> 
   return { inside, router, outside }
 }
 
-/** Until the router knows of no connection any more. */
+/** Until the router knows of no connection any more. Its list leaves out what has timed out; its count does not. */
 async function untilForgotten(router: Host): Promise<void> {
-  const count = async (): Promise<number> =>
-    Number((await router.run(['sysctl', '-n', 'net.netfilter.nf_conntrack_count'])).stdout)
-  await until('connections', count, (n) => n === 0, 30_000)
+  const list = async (): Promise<string> => (await router.run(['cat', '/proc/net/nf_conntrack'])).stdout
+  await until('connections', list, (text) => !text.includes('udp'))
 }

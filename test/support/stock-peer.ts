@@ -45,12 +45,17 @@ export class StockPeer {
 
   /** Joins the hosts by a wire and starts both. */
   static async start(lab: Lab, options: Options = {}): Promise<StockPeer> {
+    return StockPeer.between(...(await StockPeer.hosts(lab)), options)
+  }
+
+  /** The hosts, joined by a wire. */
+  static async hosts(lab: Lab): Promise<[a: Host, w: Host]> {
     const [a, w] = [await lab.host('a'), await lab.host('w')]
     await lab.connect([
       { host: a, addresses: [`${A.outer4}/24`, `${A.outer6}/64`] },
       { host: w, addresses: [`${W.outer4}/24`, `${W.outer6}/64`] },
     ])
-    return StockPeer.between(a, w, options)
+    return [a, w]
   }
 
   /** The same between hosts that are joined already. */
