@@ -1,5 +1,5 @@
 // The host's side of joins: what is answered to a guest, who has a one-time key and nothing else, and to members who ask who else is
-// there. A guest that joins becomes a peer: conf.d/NAME.yaml and a reload. docs/invite.md. Cold.
+// there. A guest that joins becomes a peer: conf.d/NAME.yaml and a reload. docs/command-line.md. Cold.
 import { readFileSync } from 'node:fs'
 import { hostPrefixes, planAddresses, prefixesOf } from './address-plan.ts'
 import { Answers } from './asker.ts'

@@ -1,6 +1,6 @@
 // How members of a network hear of new ones. The host that invited them says "changed" until they ask, they ask for the whole list,
 // page by page, and write what is new to conf.d. They ask at their start as well, so that nothing is lost while they are away.
-// Only the host that invited this one is asked, and believed: member-rules.ts says in what. docs/invite.md. Cold.
+// Only the host that invited this one is asked, and believed: member-rules.ts says in what. docs/command-line.md. Cold.
 import { Asker } from './asker.ts'
 import { confPath, FileChange, freeConfName, isOnlyPeer } from './conf-files.ts'
 import type { Home } from './home.ts'

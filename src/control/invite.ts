@@ -1,5 +1,5 @@
 // `vtepd invite`: a token for another host, and before that, on a host without a secure network, a network to invite it to. Works on
-// files and on what is remembered alone, so that a command can do it where no agent runs. docs/invite.md. Cold.
+// files and on what is remembered alone, so that a command can do it where no agent runs. docs/command-line.md. Cold.
 import { generateKeyPairSync } from 'node:crypto'
 import { join } from 'node:path'
 import * as z from 'zod'

@@ -1,7 +1,7 @@
 // What agents say to each other about who is in a network: bodies of CONTROL messages (wire/agent-message), so inside a tunnel
 // always. One byte of version, then a JSON object in ASCII, 1200 bytes at most. A request has an id that its answer repeats; both
 // may get lost, come twice, and late. What does not have the form below is nothing: `readMessage` is where that is decided, for
-// whoever holds a token, and every member, may send anything. docs/invite.md describes the exchange. Cold.
+// whoever holds a token, and every member, may send anything. docs/command-line.md describes the exchange. Cold.
 import * as z from 'zod'
 import { parseCidr, parsePrefix } from './cidr.ts'
 import { parseEndpoint } from './endpoint.ts'

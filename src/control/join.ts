@@ -1,6 +1,6 @@
 // `vtepd join`: this host becomes a member of the network that a token invites it to. It calls the other host as the token's one-time
 // key, over WireGuard's own port, gives it the public half of a key of its own and gets a place. Until the other host has said yes,
-// nothing is written here; what is made of its answers is joining.ts's business. docs/invite.md. Cold.
+// nothing is written here; what is made of its answers is joining.ts's business. docs/command-line.md. Cold.
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import * as z from 'zod'

@@ -32,7 +32,9 @@ export class Resolver {
   ): Promise<boolean> {
     try {
       const all = await lookup(name, { all: true })
-      const usable = all.map((a) => a.address).filter((a) => underlay.some((l) => l.v6 === isIPv6(a)))
+      // Where all is sealed nobody need name an underlay: then both families are spoken.
+      const spoken = (a: string): boolean => underlay.length === 0 || underlay.some((l) => l.v6 === isIPv6(a))
+      const usable = all.map((a) => a.address).filter(spoken)
       const now = usable.find((a) => a === this.known.get(name)) ?? usable[0]
       if (now === undefined) {
         failed(name, `none of its addresses is of the underlay's family (${all.map((a) => a.address).join(', ')})`)

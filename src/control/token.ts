@@ -1,5 +1,5 @@
 // An invitation as one line to type: who invites whom to what, where the host is, and the keys of a tunnel to it that is good for
-// one exchange (docs/invite.md). Whoever holds it may use it once. Altered anywhere, it is none: a checksum stands at the end, and
+// one exchange (docs/command-line.md). Whoever holds it may use it once. Altered anywhere, it is none: a checksum stands at the end, and
 // there is one text only for the same bytes.
 //
 //   vtepd1- base64url( expiry 6 │ private key 32 │ public key of the host 32 │ preshared key 32 │ VNI 3
