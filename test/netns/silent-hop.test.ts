@@ -14,8 +14,8 @@ import { transferTcp } from '../support/transfer.ts'
 const NARROW = 1280
 const MANY = 4_000_000
 const FAMILIES = {
-  IPv4: { overhead: 60, address: (n: number, host: number) => `198.18.${n}.${host}`, length: 24, zero: '0' },
-  IPv6: { overhead: 80, address: (n: number, host: number) => `fd00:18:${n}::${host}`, length: 64, zero: '' },
+  IPv4: { address: (n: number, host: number) => `198.18.${n}.${host}`, length: 24, zero: '0' },
+  IPv6: { address: (n: number, host: number) => `fd00:18:${n}::${host}`, length: 64, zero: '' },
 }
 type Family = keyof typeof FAMILIES
 type Device = 'tap' | 'tun'
@@ -105,6 +105,17 @@ describeRoot('a narrow place that nobody tells of', () => {
       await transferTcp({ from: b, to: a, address: '10.42.0.1' }, MANY)
       for (const agent of agents) expect((await peerOf(agent, 'other')).mtu).toBe(NARROW)
       expect((await drops(agents[0]!))['unknown-payload']).toBeUndefined()
+    })
+
+    // IPv6 knows no MTU under 1280, so that its hosts cannot be told.
+    it('hangs no TCP over IPv6 inside where segment sizes are clamped', async () => {
+      const { a, b, agents } = await world('IPv4', device, NARROW, { mssClamp: true })
+      await reaches(a, 'fd00:42::2')
+      await reaches(b, 'fd00:42::1')
+      for (const agent of agents) await untilPeer(agent, 'other', (p) => p.mtu === NARROW)
+      await transferTcp({ from: a, to: b, address: 'fd00:42::2' }, MANY)
+      await transferTcp({ from: b, to: a, address: 'fd00:42::1' }, MANY)
+      for (const agent of agents) expect((await drops(agent))['too-big']).toBeUndefined()
     })
 
     it('that comes later is found, and the transfer goes on', async () => {
