@@ -5,7 +5,7 @@ import type { Worker } from 'node:worker_threads'
 import { type AgentApi, ApiError, type FdbEntry, type Profile, type Status } from './control/api.ts'
 import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import { Captures } from './control/captures.ts'
-import { callableAt, type Home } from './control/home.ts'
+import { callableAt, type Home, hostView } from './control/home.ts'
 import { HostWatch } from './control/host-watch.ts'
 import type { Invited, InviteRequest } from './control/invite.ts'
 import type { Joined, JoinRequest } from './control/join.ts'
@@ -216,6 +216,7 @@ export class Agent implements AgentApi {
         reload: () => this.reload(),
         ...home,
         addresses: () => callableAt(this.underlay, this.config),
+        host: hostView,
         said: (line) => this.log.info(line),
       },
       node: this.config.node,

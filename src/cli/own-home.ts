@@ -1,6 +1,6 @@
 // This host for `invite` and `join` while no agent runs: its configuration is read here, and only read.
 import { resolve } from 'node:path'
-import { callableAt, type Home } from '../control/home.ts'
+import { callableAt, type Home, hostView } from '../control/home.ts'
 import type { Config } from '../control/model.ts'
 import { type LocalAddress, underlayOf } from '../control/underlay.ts'
 import { mainFile, readConfig, readConfigIfAny } from './config-source.ts'
@@ -28,6 +28,7 @@ export async function ownHome(flags: Flags): Promise<Home> {
       config = await readConfig(undefined, main)
     },
     addresses: () => callableAt(config ? addresses(config) : [], config),
+    host: hostView,
     said: (line) => process.stderr.write(`vtepd: ${line}\n`),
   }
 }

@@ -2,6 +2,7 @@
 // it. A running agent is one, and so is a command while no agent runs. Cold.
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import * as netdev from '../host/netdev.ts'
 import { isLinkLocal6, parseAddress } from './cidr.ts'
 import { generatePrivateKey } from './key.ts'
 import { readKeyFile } from './key-file.ts'
@@ -20,22 +21,43 @@ export interface Home {
   reload(): Promise<void>
   /** Where others may call us, best first. */
   addresses(): readonly string[]
+  readonly host: HostView
   said(line: string): void
 }
 
-/** Addresses of the host's interfaces that others may call: not those of our own devices. With their lengths in the host. */
-export function addressesOfHost(config: Config | null): { readonly address: string; readonly cidr: string }[] {
+export interface HostAddress {
+  readonly interface: string
+  readonly address: string
+  /** With its length. */
+  readonly cidr: string
+}
+
+/** What is on the host besides. */
+export interface HostView {
+  /** Those that others might call. */
+  addresses(): readonly HostAddress[]
+  hasDevice(name: string): boolean
+}
+
+export const hostView: HostView = {
+  addresses: () =>
+    Object.entries(networkInterfaces()).flatMap(([name, list]) =>
+      (list ?? [])
+        .filter(({ internal, address }) => !internal && isCallable(address))
+        .map(({ address, cidr }) => ({ interface: name, address, cidr: cidr ?? address })),
+    ),
+  hasDevice: (name) => netdev.link(name, null) !== null,
+}
+
+/** Addresses of the host but those of our own devices. */
+export function addressesOfHost(host: HostView, config: Config | null): readonly HostAddress[] {
   const own = new Set(config?.networks.map((n) => n.interface))
-  return Object.entries(networkInterfaces())
-    .filter(([name]) => !own.has(name))
-    .flatMap(([, list]) => list ?? [])
-    .filter(({ internal, address }) => !internal && isCallable(address))
-    .map(({ address, cidr }) => ({ address, cidr: cidr ?? address }))
+  return host.addresses().filter((a) => !own.has(a.interface))
 }
 
 /** Where others may call this host: its addresses on the underlay, or all of them where none is chosen. */
 export function callableAt(underlay: readonly { readonly address: string }[], config: Config | null): string[] {
-  return (underlay.length > 0 ? underlay : addressesOfHost(config)).map((a) => a.address)
+  return (underlay.length > 0 ? underlay : addressesOfHost(hostView, config)).map((a) => a.address)
 }
 
 function isCallable(text: string): boolean {

@@ -3,7 +3,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { join } from 'node:path'
 import * as z from 'zod'
-import * as netdev from '../host/netdev.ts'
 import { newAddress, newVni } from './address-plan.ts'
 import { ApiError } from './api.ts'
 import { cidrText, parseAddress, parseCidr } from './cidr.ts'
@@ -218,9 +217,9 @@ async function create(request: InviteRequest, home: Home, files: FileChange): Pr
   if (config?.networks.some((n) => n.name === name)) throw new ApiError(409, `network: ${name} is there already`)
   const port = portOf(request.port, config)
   const device = request.device ?? 'tap'
-  const vni = newVni((n) => config?.networks.some((x) => x.vni === n) === true || netdev.link(`vt${n}`, null) !== null)
+  const vni = newVni((n) => config?.networks.some((x) => x.vni === n) === true || home.host.hasDevice(`vt${n}`))
   if (vni === null) throw new ApiError(409, 'network: every VNI is in use')
-  const address = request.address?.map(addressOf) ?? [freeAddress(config)]
+  const address = request.address?.map(addressOf) ?? [freeAddress(home, config)]
   const own = config?.publicKey ? null : keyFor(home.configDir)
   try {
     if (own?.isNew) files.key(own.path, own.key)
@@ -245,9 +244,9 @@ async function create(request: InviteRequest, home: Home, files: FileChange): Pr
   }
 }
 
-function freeAddress(config: Config | null): string {
+function freeAddress(home: Home, config: Config | null): string {
   const others = [
-    ...addressesOfHost(config).map((a) => a.cidr),
+    ...addressesOfHost(home.host, config).map((a) => a.cidr),
     ...(config?.networks.flatMap((n) => n.addresses) ?? []),
   ]
   const address = newAddress(others)

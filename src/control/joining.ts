@@ -1,11 +1,10 @@
 // What a joining host makes of the answers: whether the network fits beside what is here, and the files that say so afterwards. The
 // host that invites is believed in what a token can be trusted with: one network's name, number and prefixes, and who is in it. Cold.
-import * as netdev from '../host/netdev.ts'
 import { ApiError } from './api.ts'
 import { addressText, type Cidr, covers, parseAddress, parseCidr, network as prefixOf } from './cidr.ts'
 import { confPath, FileChange, freeConfName } from './conf-files.ts'
 import { type Endpoint, endpointText } from './endpoint.ts'
-import { addressesOfHost, type OwnKey } from './home.ts'
+import { addressesOfHost, type Home, type OwnKey } from './home.ts'
 import { writeMember } from './introductions.ts'
 import { presharedPath } from './invite.ts'
 import type { Joined, JoinParts } from './join.ts'
@@ -43,7 +42,8 @@ export function checkOrigin({ publicKey }: Token, config: Config | null): void {
 }
 
 // Only once the host has answered: who types a used token twice is to hear that it was used.
-function checkFit({ network, vni, host, publicKey }: Token, config: Config | null): void {
+function checkFit({ network, vni, host, publicKey }: Token, home: Home): void {
+  const config = home.config()
   const key = base64Of(publicKey)
   if (config?.networks.some((n) => n.name === network)) {
     throw new ApiError(409, `this host has a network ${network} already; rename or remove it first`)
@@ -56,14 +56,15 @@ function checkFit({ network, vni, host, publicKey }: Token, config: Config | nul
     const mend = `add ${network} to its networks by hand, here and there`
     throw new ApiError(409, `${host} is this host's peer ${peer.name} already; ${mend}`)
   }
-  if (netdev.link(`vt${vni}`, null)) {
+  if (home.host.hasDevice(`vt${vni}`)) {
     throw new ApiError(409, `a device vt${vni} is here already, and network ${network} would have that name; remove it`)
   }
 }
 
-function checkPrefixes(prefixes: readonly string[], config: Config | null): void {
+function checkPrefixes(prefixes: readonly string[], home: Home): void {
+  const config = home.config()
   const here = [
-    ...addressesOfHost(config).map(({ cidr }) => ({ cidr, what: 'this host itself' })),
+    ...addressesOfHost(home.host, config).map(({ cidr }) => ({ cidr, what: 'this host itself' })),
     ...(config?.networks ?? []).flatMap((n) => n.addresses.map((cidr) => ({ cidr, what: `network ${n.name} here` }))),
   ]
   for (const text of prefixes) {
@@ -90,8 +91,8 @@ export class Joining implements JoinSide {
   consider({ network, prefixes }: Offer): ReturnType<JoinSide['consider']> {
     const { token, want, own, parts } = this.p
     const config = parts.home.config()
-    checkFit({ ...token, network: network.name, vni: network.vni }, config)
-    checkPrefixes(prefixes, config)
+    checkFit({ ...token, network: network.name, vni: network.vni }, parts.home)
+    checkPrefixes(prefixes, parts.home)
     for (const one of want) {
       const fits = (prefix: Cidr): boolean => covers(prefix, one) && isLengthFor(prefix, one)
       if (prefixes.some((text) => fits(parseCidr(text)!))) continue
@@ -99,7 +100,7 @@ export class Joining implements JoinSide {
       throw new ApiError(400, `address: ${addressText(one)} is not in network ${network.name}, ${which}`)
     }
     const key = own ? publicHalf(own.key) : config!.publicKey!
-    const at = new Set([...parts.home.addresses(), ...addressesOfHost(config).map((a) => a.address)])
+    const at = new Set([...parts.home.addresses(), ...addressesOfHost(parts.home.host, config).map((a) => a.address)])
     return { key, port: parts.port, at: [...at].slice(0, 8), want: want.map(addressText) }
   }
 
