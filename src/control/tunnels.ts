@@ -33,6 +33,9 @@ const NOT_OURS: readonly Why[] = ['no-key', 'bad-mac', 'no-handshake', 'bad-cook
 /** Initiations in vain after which a peer's name is looked up again, whatever address it had. */
 const RESOLVE_AFTER = 2
 
+/** Outcomes that are told together at most: what the data thread has not heard of counts as waiting, and many of those as load. */
+const TOLD_TOGETHER = 32
+
 const CODES: Record<Why, number> = {
   'not-wireguard': drop.NOT_WIREGUARD,
   'no-key': drop.UNKNOWN_PEER,
@@ -102,7 +105,6 @@ export class TunnelControl {
   private readonly byId: (Remote | undefined)[] = []
   private key: Secret | null = null
   private outcomes: { tunnel: number; code: number; bytes: number }[] = []
-  private reporting = false
 
   private constructor(parts: TunnelsParts) {
     this.p = parts
@@ -340,15 +342,15 @@ export class TunnelControl {
   // Told together: under a flood a reply for each would cost more than the message did.
   private report(outcome: Outcome, bytes: number): void {
     const tunnel = 'peer' in outcome ? outcome.peer : drop.NONE
-    this.outcomes.push({ tunnel, code: outcome.kind === 'nothing' ? CODES[outcome.why] : 0, bytes })
-    if (this.reporting) return
-    this.reporting = true
-    setImmediate(() => {
-      const { outcomes } = this
-      this.outcomes = []
-      this.reporting = false
-      void this.p.mailbox.ask({ kind: 'handled', outcomes })
-    })
+    const told = this.outcomes.push({ tunnel, code: outcome.kind === 'nothing' ? CODES[outcome.why] : 0, bytes })
+    if (told === TOLD_TOGETHER) this.tellOutcomes()
+    else if (told === 1) setImmediate(() => this.tellOutcomes())
+  }
+
+  private tellOutcomes(): void {
+    const { outcomes } = this
+    this.outcomes = []
+    if (outcomes.length > 0) void this.p.mailbox.ask({ kind: 'handled', outcomes })
   }
 
   private initiate(tunnel: number): void {
