@@ -1,70 +1,53 @@
-// Samples of all rounds, and the table of medians made from them.
+// The table of medians that is made from the samples of all rounds.
 import { paintFor } from '../src/cli/output.ts'
 import { table } from '../src/cli/table.ts'
 import { median } from '../src/lab/median.ts'
-import { GOALS, type Goal, type GoalName, verdict } from './goal.ts'
-
-/** raw: the veth pair without an overlay, the ceiling. */
-export type System = 'vtepd' | 'kernel' | 'raw'
-
-export class Samples {
-  private readonly values = new Map<string, number[]>()
-
-  add(goal: GoalName, system: System, value: number): void {
-    const key = `${goal} ${system}`
-    this.values.set(key, [...(this.values.get(key) ?? []), value])
-  }
-
-  of(goal: GoalName, system: System): readonly number[] {
-    return this.values.get(`${goal} ${system}`) ?? []
-  }
-}
+import { GOALS, type Goal, NAMES, type Part, QUANTITIES, verdict } from './goal.ts'
+import type { Samples } from './samples.ts'
 
 /** A line of the table: every sample, and what they come to. */
-export interface Row {
-  readonly goal: Goal
-  readonly vtepd: readonly number[]
-  readonly kernel: readonly number[]
+export interface Row extends Goal {
+  readonly name: string
+  readonly unit: string
+  readonly values: readonly number[]
+  /** Of the system that it is measured against. */
+  readonly reference: readonly number[]
   readonly raw: readonly number[]
-  /** Median, or ratio of the medians of vtepd and the kernel; NaN when not measured. */
+  /** Median, or ratio of the two medians; NaN when not measured. */
   readonly figure: number
   readonly verdict: string
 }
 
-/** What TUN and the secure network are compared with is the same kernel device as for TAP. */
-const REFERENCE: Partial<Record<GoalName, GoalName>> = {
-  tunThere: 'tcpThere',
-  tunBack: 'tcpBack',
-  tunRtt: 'rtt',
-  secThere: 'tcpThere',
-  secBack: 'tcpBack',
-  secUdp64: 'udp64',
+/** What is only there to be seen has no line when this machine has not got it. */
+export function wireRows(samples: Samples, parts: readonly Part[]): Row[] {
+  const isIdle = ({ floor, system, against }: Goal): boolean =>
+    floor === null && !(samples.has(system) && (against === null || samples.has(against)))
+  return GOALS.filter((goal) => parts.includes(goal.part) && !isIdle(goal)).map((goal) => row(samples, goal))
 }
 
-export function wireRows(samples: Samples): Row[] {
-  return (Object.keys(GOALS) as GoalName[]).map((name) => {
-    const goal: Goal = GOALS[name]
-    const vtepd = samples.of(name, 'vtepd')
-    const kernel = goal.ratio ? referenceOf(samples, name) : []
-    const raw = goal.ratio ? samples.of(REFERENCE[name] ?? name, 'raw') : []
-    const figure = goal.ratio ? median(vtepd) / median(kernel) : median(vtepd)
-    return { goal, vtepd, kernel, raw, figure, verdict: verdict(goal, figure) }
-  })
-}
-
-function referenceOf(samples: Samples, name: GoalName): readonly number[] {
-  return name === 'secRtt' ? samples.of('rtt', 'vtepd') : samples.of(REFERENCE[name] ?? name, 'kernel')
+function row(samples: Samples, goal: Goal): Row {
+  const { quantity, system, against } = goal
+  const values = samples.of(quantity, system)
+  const reference = against ? samples.of(quantity, against) : []
+  const raw = against === 'kernel' ? samples.of(quantity, 'raw') : []
+  const figure = against ? median(values) / median(reference) : median(values)
+  const why = samples.whyNot(quantity, system) ?? (against ? samples.whyNot(quantity, against) : null)
+  const said = verdict(goal, figure)
+  const { name, unit } = QUANTITIES[quantity]
+  return { ...goal, name, unit, values, reference, raw, figure, verdict: why === null ? said : `not measured: ${why}` }
 }
 
 export function wireTable(rows: readonly Row[]): string {
   const columns = [
     { title: '' },
+    { title: '' },
     { title: 'unit' },
+    { title: 'median', right: true },
+    { title: '±', right: true },
+    { title: 'against' },
+    { title: 'median', right: true },
+    { title: '±', right: true },
     { title: 'raw veth', right: true },
-    { title: 'kernel', right: true },
-    { title: '±', right: true },
-    { title: 'vtepd', right: true },
-    { title: '±', right: true },
     { title: 'floor', right: true },
     { title: 'aim', right: true },
     { title: 'figure', right: true },
@@ -73,20 +56,23 @@ export function wireTable(rows: readonly Row[]): string {
   return table(columns, rows.map(cells), paintFor(process.stdout))
 }
 
-function cells({ goal, vtepd, kernel, raw, figure, verdict }: Row): string[] {
-  const bound = goal.more ? '≥' : '≤'
+function cells(row: Row): string[] {
+  const bound = QUANTITIES[row.quantity].more ? '≥' : '≤'
+  const mark = (n: number | null): string => (n === null ? '' : `${bound} ${n}`)
   return [
-    goal.name,
-    goal.unit,
-    number(median(raw)),
-    number(median(kernel)),
-    spread(kernel),
-    number(median(vtepd)),
-    spread(vtepd),
-    `${bound} ${goal.floor}`,
-    `${bound} ${goal.aim}`,
-    number(figure),
-    verdict,
+    NAMES[row.system],
+    row.name,
+    row.unit,
+    number(median(row.values)),
+    spread(row.values),
+    row.against === null ? '' : NAMES[row.against],
+    number(median(row.reference)),
+    spread(row.reference),
+    number(median(row.raw)),
+    mark(row.floor),
+    mark(row.aim),
+    number(row.figure),
+    row.verdict,
   ]
 }
 

@@ -1,61 +1,46 @@
-// On a wire: two namespaces over one veth pair with its defaults, an agent in each, the kernel's VXLAN device beside them on
-// another port. Both systems stay up; each round measures them in turn, so that what the machine does meanwhile meets both.
-// A figure is the ratio of the two medians over all rounds, of what the receiver got. docs/performance.md says more.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+// On a wire (rig.ts): everything stays up; each round measures the systems in turn, so that what the machine does meanwhile meets
+// all of them. A figure is the ratio of two medians over all rounds, of what the receiver got. A measurement that fails costs
+// itself alone. docs/performance.md says more.
 import { setTimeout as pause } from 'node:timers/promises'
-import { base64Of, generatePrivateKey, publicKeyOf } from '../src/control/key.ts'
-import { type LabAgent, startAgent } from '../src/lab/agent.ts'
-import { addKernelVxlan } from '../src/lab/kernel-vxlan.ts'
-import { type Host, Lab } from '../src/lab/lab.ts'
+import type { LabAgent } from '../src/lab/agent.ts'
+import { Lab } from '../src/lab/lab.ts'
 import { median } from '../src/lab/median.ts'
 import { refusal } from '../src/lab/permission.ts'
 import { ping } from '../src/lab/ping.ts'
-import { chooseTraffic, type Traffic } from '../src/lab/traffic.ts'
-import type { GoalName } from './goal.ts'
+import { GOALS, type Part, type Quantity, type System } from './goal.ts'
 import { cpuSeconds, residentBytes } from './proc.ts'
-import { type Row, Samples, type System, wireRows, wireTable } from './wire-table.ts'
+import { Rig, WARMUP } from './rig.ts'
+import type { Failure } from './samples.ts'
+import { type Row, wireRows, wireTable } from './wire-table.ts'
 
-const UNDERLAY = { a: '198.18.0.1', b: '198.18.0.2' } as const
-const TAP = { a: '10.42.0.1', b: '10.42.0.2' } as const
-const KERNEL = { a: '10.43.0.1', b: '10.43.0.2' } as const
-const TUN = { a: '10.44.0.1', b: '10.44.0.2' } as const
-const SECURE = { a: '10.45.0.1', b: '10.45.0.2' } as const
-const KERNEL_PORT = 4790
-const WARMUP = 1
 const PINGS = { count: 500, interval: 10 } as const
 const WARMUP_PINGS = { count: 20, interval: 10 } as const
-/** Rounds that measure the bare veth pair too: a ceiling to know, no figure to divide by. */
-const RAW_ROUNDS = 2
+/** Rounds that measure what is there to know and no figure to divide by: the bare veth pair, what else wireguard-go does. */
+const BESIDE_ROUNDS = 2
 /** Milliseconds after which the data thread has published its CPU time. */
 const PUBLISHED = 2500
 const GBIT = 1e9
-
-type Side = 'a' | 'b'
-type Addresses = Readonly<Record<Side, string>>
+const ORDER: readonly System[] = ['kernel', 'tap', 'tun', 'secure', 'wireguardGo', 'wireguard', 'raw']
+const STRANGERS: readonly System[] = ['wireguardGo', 'wireguard']
 
 export interface WireOptions {
   readonly rounds: number
   readonly seconds: number
+  readonly parts: readonly Part[]
 }
 
 export interface WireReport extends WireOptions {
   readonly warmup: number
   readonly tool: string
   readonly rows: readonly Row[]
+  readonly failures: readonly Failure[]
 }
 
-interface Rig {
-  readonly lab: Lab
-  readonly a: Host
-  readonly b: Host
-  readonly traffic: Traffic
-  readonly seconds: number
-  readonly samples: Samples
-}
-
-/** Measures and prints; null when this machine does not allow it. */
-export async function wire({ rounds, seconds }: WireOptions): Promise<WireReport | null> {
+/** Measures and prints; null when this machine does not allow it. `progress` gets what there is after each measurement. */
+export async function wire(
+  options: WireOptions,
+  progress: (report: WireReport) => void = () => {},
+): Promise<WireReport | null> {
   const why = refusal()
   if (why !== null) {
     process.stdout.write(`skipped: ${why}\n`)
@@ -63,149 +48,15 @@ export async function wire({ rounds, seconds }: WireOptions): Promise<WireReport
   }
   const lab = new Lab()
   try {
-    const rig = await build(lab, seconds)
-    const agents = await startAgents(rig, false)
-    process.stdout.write(`${rounds} rounds, ${seconds} s each after ${WARMUP} s of warm-up, by ${rig.traffic.name}\n`)
-    for (let i = 1; i <= rounds; i++) await round(rig, agents, i)
-    rig.samples.add('memory', 'vtepd', Math.max(...agents.map((agent) => residentBytes(agent.pid))) / 1e6)
-    await Promise.all(agents.map((agent) => agent.stop()))
-    await profile(rig, rounds)
-    const rows = wireRows(rig.samples)
-    process.stdout.write(`\n${wireTable(rows)}`)
-    return { rounds, seconds, warmup: WARMUP, tool: rig.traffic.name, rows }
+    const run = new Run(await Rig.build(lab, options.seconds, options.parts), options, progress)
+    await run.all()
+    const report = run.report()
+    process.stdout.write(`\n${wireTable(report.rows)}`)
+    for (const { what, why } of report.failures) process.stdout.write(`failed: ${what}: ${why}\n`)
+    return report
   } finally {
     await lab.close()
   }
-}
-
-async function build(lab: Lab, seconds: number): Promise<Rig> {
-  const a = await lab.host('a')
-  const b = await lab.host('b')
-  await lab.connect([
-    { host: a, addresses: [`${UNDERLAY.a}/30`] },
-    { host: b, addresses: [`${UNDERLAY.b}/30`] },
-  ])
-  const lacking = (await kernelDevice(a, 'a', 'b')) ?? (await kernelDevice(b, 'b', 'a'))
-  if (lacking !== null) throw new Error(`this kernel has no VXLAN device to compare with: ${lacking}`)
-  return { lab, a, b, traffic: chooseTraffic(), seconds, samples: new Samples() }
-}
-
-function kernelDevice(host: Host, local: Side, remote: Side): Promise<string | null> {
-  const ends = { local: UNDERLAY[local], remote: UNDERLAY[remote], address: `${KERNEL[local]}/24` }
-  return addKernelVxlan(host, { name: 'vxlan0', vni: 43, port: KERNEL_PORT, ...ends })
-}
-
-function startAgents({ a, b }: Rig, isProfiled: boolean): Promise<LabAgent[]> {
-  const options = { profile: isProfiled }
-  const keys = { a: keysOf(a), b: keysOf(b) }
-  return Promise.all([
-    startAgent(a, configuration('a', 'b', keys), options),
-    startAgent(b, configuration('b', 'a', keys), options),
-  ])
-}
-
-interface Keys {
-  readonly file: string
-  readonly public: string
-}
-
-// Made once a host: both starts have the same.
-function keysOf(host: Host): Keys {
-  const file = join(host.lab.dir, `${host.name}.key`)
-  if (!existsSync(file)) writeFileSync(file, `${base64Of(generatePrivateKey())}\n`, { mode: 0o600 })
-  const key = Buffer.from(readFileSync(file, 'ascii'), 'base64')
-  return { file, public: base64Of(publicKeyOf(key)) }
-}
-
-function configuration(local: Side, remote: Side, keys: Readonly<Record<Side, Keys>>): object {
-  const plain = { security: 'plain' }
-  return {
-    privateKeyFile: keys[local].file,
-    underlay: { address: UNDERLAY[local] },
-    networks: {
-      secure: { vni: 45, device: 'tap', address: `${SECURE[local]}/24` },
-      tap: { ...plain, vni: 42, device: 'tap', address: `${TAP[local]}/24` },
-      tun: { ...plain, vni: 44, device: 'tun', address: `${TUN[local]}/24` },
-    },
-    peers: {
-      [remote]: {
-        endpoint: UNDERLAY[remote],
-        publicKey: keys[remote].public,
-        networks: { secure: {}, tap: {}, tun: { allowedIps: [`${TUN[remote]}/32`] } },
-      },
-    },
-  }
-}
-
-async function round(rig: Rig, agents: readonly LabAgent[], number: number): Promise<void> {
-  const systems: System[] = number % 2 === 1 ? ['kernel', 'vtepd'] : ['vtepd', 'kernel']
-  if (number <= RAW_ROUNDS) systems.push('raw')
-  process.stderr.write(`round ${number}\n`)
-  await inTurn(systems, (system) => tcp(rig, system, 'tcpThere', 1, agents))
-  await ownTcp(rig, 'tunThere', TUN)
-  await ownTcp(rig, 'secThere', SECURE)
-  await inTurn(systems, (system) => tcp(rig, system, 'tcpBack', 1, agents))
-  await ownTcp(rig, 'tunBack', TUN)
-  await ownTcp(rig, 'secBack', SECURE)
-  await inTurn(systems, (system) => tcp(rig, system, 'tcp4', 4, []))
-  await inTurn(systems, (system) => udp(rig, system, 'udp1400', 1400))
-  await inTurn(systems, (system) => udp(rig, system, 'udp64', 64))
-  await udp(rig, 'kernel', 'secUdp1300', 1300)
-  await udp(rig, 'vtepd', 'secUdp1300', 1300, SECURE)
-  await udp(rig, 'vtepd', 'secUdp64', 64, SECURE)
-  await inTurn(systems, (system) => roundTrip(rig, system, 'rtt', addressesOf(system)))
-  await roundTrip(rig, 'vtepd', 'tunRtt', TUN)
-  await roundTrip(rig, 'vtepd', 'secRtt', SECURE)
-}
-
-async function inTurn(systems: readonly System[], measure: (system: System) => Promise<void>): Promise<void> {
-  for (const system of systems) await measure(system)
-}
-
-function addressesOf(system: System): Addresses {
-  return { vtepd: TAP, kernel: KERNEL, raw: UNDERLAY }[system]
-}
-
-// Agents given: their CPU time is a sample too, over the warm-up as well, for which bytes are counted likewise.
-async function tcp(
-  rig: Rig,
-  system: System,
-  goal: GoalName,
-  streams: number,
-  agents: readonly LabAgent[],
-): Promise<void> {
-  const spent = (): number => agents.reduce((sum, agent) => sum + cpuSeconds(agent.pid), 0)
-  const before = spent()
-  const load = loadFor(rig, addressesOf(system), goal === 'tcpBack')
-  const { bitsPerSecond, totalBytes } = await rig.traffic.tcp(load, streams)
-  note(rig, goal, system, bitsPerSecond / GBIT)
-  if (system === 'vtepd' && agents.length > 0) note(rig, 'cpu', system, ((spent() - before) / totalBytes) * 1e9)
-}
-
-async function ownTcp(rig: Rig, goal: GoalName, addresses: Addresses): Promise<void> {
-  const { bitsPerSecond } = await rig.traffic.tcp(loadFor(rig, addresses, goal.endsWith('Back')), 1)
-  note(rig, goal, 'vtepd', bitsPerSecond / GBIT)
-}
-
-async function udp(
-  rig: Rig,
-  system: System,
-  goal: GoalName,
-  size: number,
-  addresses: Addresses = addressesOf(system),
-): Promise<void> {
-  const { bitsPerSecond } = await rig.traffic.udp(loadFor(rig, addresses, false), size)
-  note(rig, goal, system, bitsPerSecond / GBIT)
-}
-
-async function roundTrip(rig: Rig, system: System, goal: GoalName, addresses: Addresses): Promise<void> {
-  await ping(rig.a, addresses.b, WARMUP_PINGS)
-  note(rig, goal, system, median(await ping(rig.a, addresses.b, PINGS)))
-}
-
-function loadFor({ a, b, seconds }: Rig, addresses: Addresses, isBack: boolean) {
-  const [from, to] = isBack ? [b, a] : [a, b]
-  return { from, to, address: isBack ? addresses.a : addresses.b, seconds, warmup: WARMUP }
 }
 
 interface Profile {
@@ -214,21 +65,142 @@ interface Profile {
   readonly processCpuNs: number
 }
 
-// A start of its own, since reading the clock around every native call costs. The worse of the two agents counts.
-async function profile(rig: Rig, rounds: number): Promise<void> {
-  const agents = await startAgents(rig, true)
-  // Once for the compiler, which works on the agent's account too.
-  await rig.traffic.tcp(loadFor(rig, TAP, false), 1)
-  for (let i = 0; i < rounds; i++) {
-    const before = await profiles(agents)
-    await rig.traffic.tcp(loadFor(rig, TAP, i % 2 === 1), 1)
-    const after = await profiles(agents)
-    note(rig, 'script', 'vtepd', Math.max(...agents.map((_, k) => share(before[k]!, after[k]!))))
+class Run {
+  private readonly rig: Rig
+  private readonly options: WireOptions
+  private readonly progress: (report: WireReport) => void
+  private agents: LabAgent[] = []
+
+  constructor(rig: Rig, options: WireOptions, progress: (report: WireReport) => void) {
+    this.rig = rig
+    this.options = options
+    this.progress = progress
   }
-  await Promise.all(agents.map((agent) => agent.stop()))
+
+  async all(): Promise<void> {
+    const { rig } = this
+    const { rounds, seconds, parts } = this.options
+    process.stdout.write(`${rounds} rounds, ${seconds} s each after ${WARMUP} s of warm-up, by ${rig.traffic.name}\n`)
+    this.agents = await rig.startAgents(false)
+    for (let i = 1; i <= rounds; i++) await this.round(i)
+    if (!parts.includes('plain')) return
+    await this.take('memory', 'tap', '', () => Math.max(...this.agents.map(({ pid }) => residentBytes(pid))) / 1e6)
+    await Promise.all(this.agents.map((agent) => agent.stop()))
+    await this.attempt('script', 'tap', '', () => this.profile())
+  }
+
+  report(): WireReport {
+    const { rig, options } = this
+    const { samples, traffic } = rig
+    const rows = wireRows(samples, options.parts)
+    return { ...options, warmup: WARMUP, tool: traffic.name, rows, failures: samples.failures }
+  }
+
+  private async round(number: number): Promise<void> {
+    process.stderr.write(`round ${number}\n`)
+    const each = async (quantity: Quantity, measure: (system: System) => Promise<number>): Promise<void> => {
+      for (const system of this.systems(quantity, number)) {
+        await this.take(quantity, system, `round ${number}`, () => measure(system))
+      }
+    }
+    await each('tcpThere', (system) => this.tcp(system, false))
+    await each('tcpBack', (system) => this.tcp(system, true))
+    await each('tcp4', (system) => this.tcp4(system))
+    await each('udp1400', (system) => this.udp(system, 1400))
+    await each('udp1300', (system) => this.udp(system, 1300))
+    await each('udp64', (system) => this.udp(system, 64))
+    await each('rtt', (system) => this.roundTrip(system))
+  }
+
+  // What a round measures of a quantity: what the goals name, and in the first rounds what stands beside.
+  private systems(quantity: Quantity, round: number): System[] {
+    const wanted = new Set<System>()
+    for (const goal of GOALS) {
+      if (goal.quantity !== quantity || !this.options.parts.includes(goal.part)) continue
+      if (STRANGERS.includes(goal.system) && round > BESIDE_ROUNDS) continue
+      wanted.add(goal.system)
+      if (goal.against) wanted.add(goal.against)
+      if (goal.part === 'plain' && round <= BESIDE_ROUNDS) wanted.add('raw')
+    }
+    const order = round % 2 === 1 ? ORDER : ORDER.toReversed()
+    return order.filter((system) => wanted.has(system) && this.rig.samples.has(system))
+  }
+
+  private async take(
+    quantity: Quantity,
+    system: System,
+    where: string,
+    measure: () => number | Promise<number>,
+  ): Promise<void> {
+    await this.attempt(quantity, system, where, async () => {
+      const value = await measure()
+      this.rig.samples.add(quantity, system, value)
+      process.stderr.write(`  ${quantity} ${system} ${value.toPrecision(3)}\n`)
+    })
+    this.progress(this.report())
+  }
+
+  private async attempt(
+    quantity: Quantity,
+    system: System,
+    where: string,
+    measure: () => Promise<void>,
+  ): Promise<void> {
+    try {
+      await measure()
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.rig.samples.fail(quantity, system, where, why)
+      process.stderr.write(`  ${quantity} ${system} failed: ${why}\n`)
+    }
+  }
+
+  // The agents' CPU time is a sample too, over the warm-up as well, for which bytes are counted likewise.
+  private async tcp(system: System, isBack: boolean): Promise<number> {
+    const { rig, agents } = this
+    const spent = (): number => agents.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0)
+    const isOurs = system === 'tap' || system === 'secure'
+    const before = isOurs ? spent() : 0
+    const { bitsPerSecond, totalBytes } = await rig.traffic.tcp(rig.load(system, isBack), 1)
+    if (isOurs) rig.samples.add('cpu', system, ((spent() - before) / totalBytes) * 1e9)
+    return bitsPerSecond / GBIT
+  }
+
+  private async tcp4(system: System): Promise<number> {
+    const { rig } = this
+    return (await rig.traffic.tcp(rig.load(system, false), 4)).bitsPerSecond / GBIT
+  }
+
+  private async udp(system: System, size: number): Promise<number> {
+    const { rig } = this
+    return (await rig.traffic.udp(rig.load(system, false), size)).bitsPerSecond / GBIT
+  }
+
+  private async roundTrip(system: System): Promise<number> {
+    const { rig } = this
+    await ping(rig.a, rig.far(system), WARMUP_PINGS)
+    return median(await ping(rig.a, rig.far(system), PINGS))
+  }
+
+  // Agents of their own, since reading the clock around every native call costs. The worse of the two counts.
+  private async profile(): Promise<void> {
+    const { rig, options } = this
+    const agents = await rig.startAgents(true)
+    // Once for the compiler, which works on the agent's account too.
+    await rig.traffic.tcp(rig.load('tap', false), 1)
+    for (let i = 0; i < options.rounds; i++) {
+      await this.take('script', 'tap', `run ${i + 1}`, async () => {
+        const before = await profilesOf(agents)
+        await rig.traffic.tcp(rig.load('tap', i % 2 === 1), 1)
+        const after = await profilesOf(agents)
+        return Math.max(...agents.map((_, k) => share(before[k]!, after[k]!)))
+      })
+    }
+    await Promise.all(agents.map((agent) => agent.stop()))
+  }
 }
 
-async function profiles(agents: readonly LabAgent[]): Promise<Profile[]> {
+async function profilesOf(agents: readonly LabAgent[]): Promise<Profile[]> {
   await pause(PUBLISHED)
   return Promise.all(agents.map((agent) => agent.get<Profile>('/v1/profile')))
 }
@@ -236,9 +208,4 @@ async function profiles(agents: readonly LabAgent[]): Promise<Profile[]> {
 function share(before: Profile, after: Profile): number {
   const spent = (key: keyof Profile): number => after[key] - before[key]
   return (100 * (spent('dataThreadCpuNs') - spent('nativeCpuNs'))) / spent('processCpuNs')
-}
-
-function note(rig: Rig, goal: GoalName, system: System, value: number): void {
-  rig.samples.add(goal, system, value)
-  process.stderr.write(`  ${goal} ${system} ${value.toPrecision(3)}\n`)
 }
