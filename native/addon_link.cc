@@ -178,6 +178,17 @@ Napi::Value route_list(const Napi::CallbackInfo &info) {
   return list;
 }
 
+Napi::Value route_mtu(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  if (!is_int(info[1], 1, kMaxIndex)) return misuse(env, "routeMtu(netns, index)");
+  Netlink netlink;
+  if (!open_netlink(info, &netlink)) return env.Undefined();
+  uint32_t mtu = 0;
+  int e = netlink.route_mtu(as_int(info[1]), &mtu);
+  if (e < 0) return answer(env, e, "RTM_GETROUTE", netlink);
+  return Napi::Number::New(env, mtu);
+}
+
 }  // namespace
 
 void init_link(Napi::Env env, Napi::Object exports) {
@@ -188,6 +199,7 @@ void init_link(Napi::Env env, Napi::Object exports) {
   exports.Set("addressList", Napi::Function::New(env, address_list, "addressList"));
   exports.Set("routeChange", Napi::Function::New(env, route_change, "routeChange"));
   exports.Set("routeList", Napi::Function::New(env, route_list, "routeList"));
+  exports.Set("routeMtu", Napi::Function::New(env, route_mtu, "routeMtu"));
 }
 
 }  // namespace vtepd

@@ -17,6 +17,8 @@ constexpr uint16_t kIflaGsoIpv4MaxSize = 63;  // Linux 6.3
 constexpr uint16_t kIflaInet6AddrGenMode = 8;
 constexpr uint8_t kTunTypeTap = 2;
 
+constexpr int kGetStrictCheck = 12;  // NETLINK_GET_STRICT_CHK
+
 constexpr int kDumpTries = 8;
 
 // A request under construction: netlink header, one fixed header, attributes.
@@ -333,6 +335,40 @@ int Netlink::routes(int family, std::vector<Route> *out) {
       if (plain && (table ? table : head->rtm_table) == RT_TABLE_MAIN) out->push_back(route);
     });
   });
+}
+
+int Netlink::route_mtu(int index, uint32_t *out) {
+  // Since Linux 4.20 the kernel leaves out what leaves by other links; before, we do.
+  int on = 1;
+  setsockopt(fd_.get(), SOL_NETLINK, kGetStrictCheck, &on, sizeof on);
+  uint32_t least = 0;
+  for (int family : {AF_INET, AF_INET6}) {
+    Request<rtmsg> r(RTM_GETROUTE, NLM_F_DUMP);
+    r.head().rtm_family = static_cast<uint8_t>(family);
+    r.put_u32(RTA_OIF, static_cast<uint32_t>(index));
+    int e = dump(r.m(), [&](nlmsghdr *m) {
+      return request(m, [&](const nlmsghdr *answer) {
+        if (answer->nlmsg_type != RTM_NEWROUTE) return;
+        const rtmsg *head;
+        int oif = 0;
+        uint32_t mtu = 0;
+        body(answer, &head, [&](uint16_t type, const uint8_t *d, size_t n) {
+          if (type == RTA_OIF) oif = static_cast<int>(u32(d, n));
+          if (type != RTA_METRICS) return;
+          attributes(d, n, [&](uint16_t metric, const uint8_t *value, size_t size) {
+            if (metric == RTAX_MTU) mtu = u32(value, size);
+          });
+        });
+        // Cloned ones are what path MTU discovery has found for one destination.
+        if (oif != index || (head->rtm_flags & RTM_F_CLONED) != 0 || mtu == 0) return;
+        if (least == 0 || mtu < least) least = mtu;
+      });
+    });
+    // A host without IPv6 has no such routes.
+    if (e < 0 && family == AF_INET) return e;
+  }
+  *out = least;
+  return 0;
 }
 
 int netlink_monitor() {

@@ -74,6 +74,8 @@ class Netlink {
   /// Unicast, main table, out of a device. Never replaces: -EEXIST.
   int change_route(bool add, const Route &route);
   int routes(int family, std::vector<Route> *out);
+  /// The smallest MTU that a route out of a link names, of either family; 0: none does.
+  int route_mtu(int index, uint32_t *out);
 
   const std::string &message() const { return message_; }
 

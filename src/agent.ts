@@ -361,8 +361,8 @@ export class Agent implements AgentApi {
     for (const r of this.overlay.running.values()) {
       const before = { ...r.device.state }
       for (const line of r.device.check(Date.now())) this.log.warn(`device ${r.config.interface}: ${line}`)
-      const { mtu, mac } = r.device.state
-      if (mtu !== before.mtu || mac !== before.mac) await this.overlay.deviceChanged(r)
+      const { mtu, pad, mac } = r.device.state
+      if (mtu !== before.mtu || pad !== before.pad || mac !== before.mac) await this.overlay.deviceChanged(r)
     }
     await this.overlay.refreshMtus()
     await this.overlay.tunnels.hostChanged()

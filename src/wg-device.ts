@@ -153,10 +153,11 @@ export class WgDevice implements UapiTarget {
   private async checkHost(): Promise<void> {
     const running = this.running
     if (this.stopping || !this.overlay || !running) return
-    const { mtu } = running.device.state
+    const { mtu, pad } = running.device.state
     if (running.device.relocate()) this.hostWatch.watch([null, running.device.netns])
     for (const line of running.device.check(Date.now())) this.options.log.debug(`device ${this.options.name} ${line}`)
-    if (running.device.state.mtu !== mtu) await this.overlay.deviceChanged(running)
+    const { state } = running.device
+    if (state.mtu !== mtu || state.pad !== pad) await this.overlay.deviceChanged(running)
     await this.overlay.tunnels.hostChanged()
   }
 

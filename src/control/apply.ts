@@ -139,8 +139,8 @@ export class Overlay {
 
   /** The device's MTU, MAC or fd changed: tells the data thread. */
   async deviceChanged(r: Running): Promise<void> {
-    const { fd, tcp, udp, mtu } = r.device.state
-    await this.mailbox.ask({ kind: 'set-device', id: r.id, fd, layer2: r.config.device === 'tap', tcp, udp, mtu })
+    const { fd, tcp, udp, mtu, pad } = r.device.state
+    await this.mailbox.ask({ kind: 'set-device', id: r.id, fd, layer2: r.config.device === 'tap', tcp, udp, mtu, pad })
     await this.mailbox.ask({ kind: 'set-network', id: r.id, settings: settings(r) })
   }
 

@@ -32,6 +32,8 @@ export interface DeviceState {
   tcp: boolean
   udp: boolean
   mtu: number
+  /** Secure layer 3: what is sealed is filled up to at most this; elsewhere 0. */
+  pad: number
   /** Lower case; of a tun network: made up, since the device has none. */
   mac: string
 }
@@ -54,7 +56,7 @@ export class NetworkDevice {
     this.defaultMac = defaultMac
     this.tso = d.tso
     this.uso = d.uso
-    this.state = { fd: d.fd, tcp: d.tcp, udp: d.udp, mtu, mac: d.mac ?? config.mac ?? defaultMac }
+    this.state = { fd: d.fd, tcp: d.tcp, udp: d.udp, mtu, pad: 0, mac: d.mac ?? config.mac ?? defaultMac }
   }
 
   /** Makes the device, still down. `defaultMac` and `defaultMtu` hold where the configuration names none. */
@@ -78,6 +80,7 @@ export class NetworkDevice {
       if (c.device === 'tun') netdev.setAddrGenModeNone(c.interface, netnsOf(c))
       const device = new NetworkDevice(c, defaultMac, d, mtu)
       device.configure()
+      device.readPad()
       return device
     } catch (error) {
       if (fd >= 0) closeSync(fd)
@@ -104,6 +107,7 @@ export class NetworkDevice {
     if (mac !== this.state.mac) this.setMac(mac)
     Object.assign(this, { config: next })
     this.configure()
+    this.readPad()
   }
 
   /** Prefixes that are routed into the device. Those that fell away are removed. */
@@ -120,7 +124,7 @@ export class NetworkDevice {
 
   /**
    * Compares the device with what it should be, puts back what the configuration names, follows the rest. Answers what it
-   * did, for the log. `state.mtu` and `state.mac` may have changed.
+   * did, for the log. `state.mtu`, `state.pad` and `state.mac` may have changed.
    */
   check(now: number): string[] {
     const link = netdev.link(this.config.interface, this.netns)
@@ -137,6 +141,7 @@ export class NetworkDevice {
     this.up = link.up
     this.note('state', now, 'up', link.up ? 'up' : 'down')
     if (link.up) this.addRoutes()
+    this.readPad()
     return did
   }
 
@@ -187,6 +192,15 @@ export class NetworkDevice {
     for (const prefix of this.routes) {
       ignore(['EEXIST', 'ENETDOWN'], () => netdev.addRoute(prefix, this.config.interface, this.netns))
     }
+  }
+
+  // WG §5.4.6 fills up to multiples of 16; beyond what a route lets through it would make of a packet that fits one that does
+  // not. Routes name destinations and a peer has many: the smallest counts for all.
+  private readPad(): void {
+    const { config, state } = this
+    if (config.security !== 'secure' || config.device !== 'tun') return
+    const route = netdev.routeMtu(config.interface, this.netns)
+    state.pad = route === 0 ? state.mtu : Math.min(route, state.mtu)
   }
 
   private setMtu(mtu: number): void {

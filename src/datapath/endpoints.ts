@@ -53,8 +53,8 @@ export class Endpoints {
   private readonly p: EndpointsParts
   private readonly watch: PathWatch
   private readonly places: (Place | undefined)[] = new Array(MAX_TUNNELS).fill(undefined)
-  /** By network: the longest packet its device hands over; 0: nothing is filled up. */
-  private readonly deviceMtu = new Map<number, number>()
+  /** By network. */
+  private readonly pads = new Map<number, number>()
   private pool4: number = NONE
   private pool6: number = NONE
 
@@ -136,9 +136,9 @@ export class Endpoints {
     return isV6(address) ? this.pool6 : this.pool4
   }
 
-  /** A network's device hands over packets of this length: what is sealed is not filled up beyond. 0: not at all. */
-  setDeviceMtu(network: number, mtu: number): void {
-    this.deviceMtu.set(network, mtu)
+  /** What is sealed for a network is filled up to at most this. 0: not at all. */
+  setPad(network: number, pad: number): void {
+    this.pads.set(network, pad)
     for (const place of this.places) if (place?.known) this.putMembers(place)
   }
 
@@ -193,8 +193,8 @@ export class Endpoints {
     for (const vtep of place.members) {
       vteps.overhead[vtep] = overhead
       if (vteps.mtu[vtep] !== place.mtu) this.p.setMtu(vtep, place.mtu)
-      const device = this.deviceMtu.get(vteps.network[vtep]!) ?? 0
-      const pad = place.mtu === 0 ? device : Math.min(device, place.mtu - overhead)
+      const most = this.pads.get(vteps.network[vtep]!) ?? 0
+      const pad = place.mtu === 0 ? most : Math.min(most, place.mtu - overhead)
       vteps.pad[vtep] = Math.max(0, pad)
       native.setEndpoint(vtep, place.address, place.local, this.poolFor(place.address), vteps.pad[vtep])
     }

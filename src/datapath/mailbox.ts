@@ -53,7 +53,17 @@ export type Order =
   | { kind: 'set-peers'; id: number; peers: readonly Far[]; statics: readonly { mac: Uint8Array; peer: number }[] }
   /** Where an address that `accept` lets in is written to: the network's port, by family. */
   | { kind: 'set-strangers'; id: number; port: number; pool4: number; pool6: number }
-  | { kind: 'set-device'; id: number; fd: number; layer2: boolean; tcp: boolean; udp: boolean; mtu: number }
+  /** `pad`: what is sealed is filled up to multiples of 16, at most to this; 0: it is not. */
+  | {
+      kind: 'set-device'
+      id: number
+      fd: number
+      layer2: boolean
+      tcp: boolean
+      udp: boolean
+      mtu: number
+      pad: number
+    }
   | { kind: 'remove-device'; id: number }
   /** `port`: of plain VXLAN; SEALED: WireGuard's messages come here. */
   | { kind: 'set-socket'; id: number; fd: number; port: number }

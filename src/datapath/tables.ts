@@ -196,7 +196,7 @@ export class Tables {
   private setDevice(o: Order & { kind: 'set-device' }): void {
     const network = this.networks.at(o.id)
     if (network) network.deviceMtu = o.mtu
-    this.tunnels.endpoints.setDeviceMtu(o.id, o.layer2 ? 0 : o.mtu)
+    this.tunnels.endpoints.setPad(o.id, o.pad)
     this.native.setDevice(o.id, o.fd, o.layer2, o.tcp, o.udp, o.mtu)
   }
 

@@ -176,6 +176,8 @@ interface Addon {
   addressList(netns: string | null, index: number): AddressRow[]
   routeChange(netns: string | null, add: boolean, index: number, bytes: Uint8Array, prefix: number): void
   routeList(netns: string | null, family: 4 | 6): RouteRow[]
+  /** The smallest MTU that a route out of the link names; 0: none does. */
+  routeMtu(netns: string | null, index: number): number
   netlinkMonitor(netns: string | null): number
   netlinkDrain(fd: number): boolean
   /** An fd, or null when another has the lock. */
@@ -211,7 +213,8 @@ export const { udpOpen, udpHasGso, udpMark, pathMtu, wake, layout, slab } = addo
  */
 export const { aeadEngines, aeadEngine, aeadUse } = addon
 export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, linkGet, linkSet, linkDelete } = addon
-export const { addressChange, addressList, routeChange, routeList, netlinkMonitor, netlinkDrain, lockFile } = addon
+export const { addressChange, addressList, routeChange, routeList, routeMtu } = addon
+export const { netlinkMonitor, netlinkDrain, lockFile } = addon
 export const { Engine, FdPoll, Packets } = addon
 /** One datagram to a service manager; src/host/notify.ts knows where it listens. */
 export const sendNotification = addon.notify

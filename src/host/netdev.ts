@@ -183,6 +183,12 @@ export function delRoute(prefix: string, which: string | number, netns: string |
   changeRoute(false, prefix, which, netns)
 }
 
+/** The smallest MTU that a route into the device names (`ip route add … mtu N`); 0: none does, or there is no such device. */
+export function routeMtu(which: string | number, netns: string | null): number {
+  const row = native.linkGet(netns, which)
+  return row ? wrap(netns, `${which}: routes`, () => native.routeMtu(netns, row.index)) : 0
+}
+
 /** Name of the interface that the default route of a family leaves by, that of the lowest metric; null: there is none. */
 export function defaultRouteInterface(family: 4 | 6, netns: string | null = null): string | null {
   const routes = wrap(netns, 'routes', () => native.routeList(netns, family))

@@ -368,6 +368,25 @@ describeRoot('netdev', () => {
       closeSync(one.fd)
       closeSync(two.fd)
     })
+
+    it('the smallest MTU that a route into a device names counts, of any table and family', async () => {
+      const one = netdev.openDevice(spec({ kind: 'tun' }))
+      const two = netdev.openDevice(spec({ kind: 'tun', name: `${name}b` }))
+      netdev.setUp(one.index, netns)
+      netdev.setUp(two.index, netns)
+      netdev.addRoute('10.47.0.0/16', one.name, netns)
+      expect(netdev.routeMtu(one.name, netns)).toBe(0)
+      await host.ip('route', 'add', '10.48.0.1', 'dev', one.name, 'mtu', '1400')
+      await host.ip('route', 'add', '10.48.0.2', 'dev', two.name, 'mtu', '1200')
+      expect(netdev.routeMtu(one.name, netns)).toBe(1400)
+      await host.ip('-6', 'route', 'add', 'fd00:48::/64', 'dev', one.name, 'mtu', '1390', 'table', '77')
+      expect(netdev.routeMtu(one.index, netns)).toBe(1390)
+      await host.ip('route', 'add', '10.48.0.3', 'dev', one.name, 'mtu', '1300', 'advmss', '1000')
+      expect(netdev.routeMtu(one.name, netns)).toBe(1300)
+      expect(netdev.routeMtu('nowhere', netns)).toBe(0)
+      closeSync(one.fd)
+      closeSync(two.fd)
+    })
   })
 
   describe('a monitor', () => {

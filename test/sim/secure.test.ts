@@ -69,7 +69,8 @@ function join(host: SecureVtep, n: number, keys: readonly Uint8Array[], layer2: 
   host.network(0, 42, fars, { mac }, layer2)
   if (layer2) host.network(1, 43, fars, { mac }, layer2)
   for (const id of layer2 ? [0, 1] : [0]) {
-    host.tables.handle({ kind: 'set-device', id, fd: 9, layer2, tcp: true, udp: true, mtu: 1400 })
+    const pad = layer2 ? 0 : 1400
+    host.tables.handle({ kind: 'set-device', id, fd: 9, layer2, tcp: true, udp: true, mtu: 1400, pad })
   }
 }
 

@@ -215,7 +215,7 @@ test('a path MTU that has changed is news, one that is unknown or the same is no
 
 test('devices, sockets and pools are passed on to native', () => {
   const v = new Vtep()
-  const device = { layer2: true, tcp: true, udp: false, mtu: 1450 }
+  const device = { layer2: true, tcp: true, udp: false, mtu: 1450, pad: 0 }
   v.tables.handle({ kind: 'set-device', id: 1, fd: 10, ...device })
   v.tables.handle({ kind: 'set-socket', id: 3, fd: 11, port: 8472 })
   v.tables.handle({ kind: 'set-pool', id: 2, fds: [12, 13], gso: true, maxSegments: 64 })
