@@ -85,7 +85,7 @@ class Run {
     for (let i = 1; i <= rounds; i++) await this.round(i)
     if (!parts.includes('plain')) return
     await this.take('memory', 'tap', '', () => Math.max(...this.agents.map(({ pid }) => residentBytes(pid))) / 1e6)
-    await Promise.all(this.agents.map((agent) => agent.stop()))
+    await Promise.all(this.agents.splice(0).map((agent) => agent.stop()))
     await this.attempt('script', 'tap', '', () => this.profile())
   }
 
@@ -149,7 +149,10 @@ class Run {
     try {
       await measure()
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const dead = this.agents
+        .filter((agent) => !agent.alive)
+        .map(({ host }) => `; the agent on ${host.name} has ended`)
+      const why = `${error instanceof Error ? error.message : String(error)}${dead.join('')}`
       this.rig.samples.fail(quantity, system, where, why)
       process.stderr.write(`  ${quantity} ${system} failed: ${why}\n`)
     }

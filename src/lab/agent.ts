@@ -74,6 +74,10 @@ export class LabAgent {
     return this.child.pid!
   }
 
+  get alive(): boolean {
+    return this.running
+  }
+
   /** What it has logged. */
   get stderr(): string {
     return this.log
