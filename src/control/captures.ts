@@ -44,7 +44,7 @@ export class Captures {
 
   /** A frame that the data thread has copied for us. */
   take(r: Running | undefined, frame: Uint8Array): void {
-    void this.mailbox.ask({ kind: 'captured', bytes: frame.length }).catch(() => {})
+    this.mailbox.tell({ kind: 'captured', bytes: frame.length })
     if (r) for (const reader of this.readers) if (isIn(reader, r)) reader.take(r, frame)
   }
 

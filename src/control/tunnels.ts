@@ -168,7 +168,7 @@ export class TunnelControl {
   /** Says something to a peer's agent; it may get lost, as when there is no session yet: that begins one. */
   tell(publicKey: string, body: Uint8Array): void {
     const remote = this.byKey.get(publicKey)
-    if (remote) void this.p.mailbox.ask({ kind: 'tell', tunnel: remote.id, body }).catch(() => {})
+    if (remote) this.p.mailbox.tell({ kind: 'tell', tunnel: remote.id, body })
   }
 
   /** The tunnel to a key that `want` has named. */
@@ -225,7 +225,7 @@ export class TunnelControl {
 
   /** What the data thread says; false: it is about something else. */
   hear(n: News): boolean {
-    if (n.kind === 'told') void this.p.mailbox.ask({ kind: 'heard', count: 1 }).catch(() => {})
+    if (n.kind === 'told') this.p.mailbox.tell({ kind: 'heard', count: 1 })
     if (this.visit?.hear(n, monotonic())) return true
     switch (n.kind) {
       case 'handshake':
@@ -317,7 +317,7 @@ export class TunnelControl {
     this.report(outcome, n.message.length)
     const { mailbox } = this.p
     if (outcome.kind === 'send') {
-      void mailbox.ask({ kind: 'answer', message: outcome.message, to: n.from, local: n.local })
+      mailbox.tell({ kind: 'answer', message: outcome.message, to: n.from, local: n.local })
     } else if (outcome.kind === 'session') {
       const remote = this.byId[outcome.peer]
       if (remote) remote.attempts = 0
@@ -325,7 +325,7 @@ export class TunnelControl {
       const receive = moved(outcome.session.receive)
       const session = { ...outcome.session, send, receive }
       const { from, local } = n
-      void mailbox.ask({ kind: 'session', tunnel: outcome.peer, session, from, local, message: outcome.message }, [
+      mailbox.tell({ kind: 'session', tunnel: outcome.peer, session, from, local, message: outcome.message }, [
         send.buffer,
         receive.buffer,
       ])
@@ -350,14 +350,14 @@ export class TunnelControl {
   private tellOutcomes(): void {
     const { outcomes } = this
     this.outcomes = []
-    if (outcomes.length > 0) void this.p.mailbox.ask({ kind: 'handled', outcomes })
+    if (outcomes.length > 0) this.p.mailbox.tell({ kind: 'handled', outcomes })
   }
 
   private initiate(tunnel: number): void {
     const remote = this.byId[tunnel]
     if (!remote) return
     const message = this.handshakes.initiate(tunnel, monotonic(), Date.now())
-    if (message) void this.p.mailbox.ask({ kind: 'initiation', tunnel, message })
+    if (message) this.p.mailbox.tell({ kind: 'initiation', tunnel, message })
     remote.attempts++
     if (remote.attempts > RESOLVE_AFTER) void this.resolveAgain(remote).catch((e: unknown) => this.p.said(String(e)))
   }

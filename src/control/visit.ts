@@ -51,7 +51,7 @@ export class Visit {
 
   /** Says something to the host's agent; it may get lost, as when there is no session yet: that begins one. */
   tell(body: Uint8Array): void {
-    void this.p.mailbox.ask({ kind: 'tell', tunnel: this.tunnel, body }).catch(() => {})
+    this.p.mailbox.tell({ kind: 'tell', tunnel: this.tunnel, body })
   }
 
   async end(): Promise<void> {
@@ -84,7 +84,7 @@ export class Visit {
     else if (n.kind === 'clear-handshake') this.handshakes.clear(this.tunnel)
     else if (n.kind === 'initiate') {
       const message = this.handshakes.initiate(this.tunnel, now, Date.now())
-      if (message) void this.p.mailbox.ask({ kind: 'initiation', tunnel: this.tunnel, message }).catch(() => {})
+      if (message) this.p.mailbox.tell({ kind: 'initiation', tunnel: this.tunnel, message })
     }
     return true
   }

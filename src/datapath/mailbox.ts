@@ -153,6 +153,8 @@ export class Mailbox {
   private readonly wake: () => void
   private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   private next = 0
+  /** Set with the last order: the thread may end at any moment, and what wakes it with it. */
+  private ended: Error | null = null
 
   /** `wake` ends the data thread's sleep; `news` hears what it says unasked. */
   constructor(port: MessagePort, wake: () => void, news: (n: News) => void) {
@@ -169,6 +171,8 @@ export class Mailbox {
    * instead of being copied; it is empty here from then on.
    */
   ask<T = void>(order: Order, moved: readonly ArrayBuffer[] = []): Promise<T> {
+    if (this.ended) return Promise.reject(this.ended)
+    if (order.kind === 'stop') this.ended = new Error('the data thread ends')
     const request = this.next++
     return new Promise<T>((resolve, reject) => {
       this.waiting.set(request, { resolve: resolve as (value: unknown) => void, reject })
@@ -177,8 +181,19 @@ export class Mailbox {
     })
   }
 
+  /**
+   * The same when nobody waits for it. An order that cannot be done is our mistake, and is thrown where everybody hears it; that
+   * there is nobody any more to do it is none.
+   */
+  tell(order: Order, moved: readonly ArrayBuffer[] = []): void {
+    this.ask(order, moved).catch((error: unknown) => {
+      if (!this.ended) throw error
+    })
+  }
+
   /** The thread has ended: what was asked gets no answer any more. */
   close(error: Error): void {
+    this.ended ??= error
     for (const w of this.waiting.values()) w.reject(error)
     this.waiting.clear()
     this.port.close()

@@ -5,7 +5,8 @@ import type { Mailbox, Order } from '../../../src/datapath/mailbox.ts'
 
 it('says that handshake messages are done with before all that came together are: else those count as waiting, and as load', async () => {
   const orders: Order[] = []
-  const mailbox = { ask: (order: Order) => Promise.resolve(orders.push(order)) } as unknown as Mailbox
+  const tell = (order: Order): number => orders.push(order)
+  const mailbox = { ask: (order: Order) => Promise.resolve(tell(order)), tell } as unknown as Mailbox
   const resolver = { address: () => undefined } as never
   const counters = new Counters()
   const tunnels = await TunnelControl.open({
