@@ -107,13 +107,18 @@ export class LabAgent {
     await this.answer('POST', '/v1/reload')
   }
 
-  /** SIGTERM, and SIGKILL when that takes too long. */
+  /** SIGTERM, and SIGKILL when that takes too long. Throws when it did not end in good order. */
   async stop(): Promise<void> {
     if (!this.running) return
     this.child.kill('SIGTERM')
     const timer = setTimeout(() => this.child.kill('SIGKILL'), STOPPED)
     await this.ended
     clearTimeout(timer)
+    const { exitCode, signalCode } = this.child
+    if (exitCode === 0) return
+    throw new Error(
+      `the agent on ${this.host.name} ended with ${exitCode ?? signalCode} when told to: ${said(this.log)}`,
+    )
   }
 
   private async answer<T>(method: string, path: string): Promise<T> {

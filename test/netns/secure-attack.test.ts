@@ -238,4 +238,17 @@ describeRoot('a secure network', () => {
     }
     expect(grown('bad-tag')).toBeGreaterThan(0)
   })
+
+  it('ends in good order while strangers knock', async () => {
+    const noise = ['198.18.0.1', WIREGUARD_PORT, seed, 1_000_000].map(String)
+    before = await drops(agent)
+    c!.spawn([process.execPath, NOISE, ...noise])
+    await until(
+      'noise',
+      () => drops(agent),
+      (d) => (d['bad-mac'] ?? 0) > (before['bad-mac'] ?? 0) + 1000,
+    )
+    await agent.stop()
+    expect(await a!.ip('-o', 'link')).not.toContain('vt42')
+  })
 }, ['ping', 'ss', 'ethtool', ...(scapyPython() === null ? ['scapy'] : [])])
