@@ -1,13 +1,15 @@
 // `vtepd config check` and `vtepd config schema`: what a configuration says before an agent runs it.
 import { jsonSchema } from '../control/config.ts'
-import { mainFile, readConfig } from './config-source.ts'
+import { configPlace } from './config-place.ts'
+import { readConfig } from './config-source.ts'
 import { DONE } from './exit.ts'
 import type { Flags } from './flags.ts'
 import { print, printJson } from './output.ts'
 
 /** All faults on stderr and exit code 2, or one line and 0. */
 export async function check(flags: Flags): Promise<number> {
-  const config = await readConfig(flags.text('file') ?? flags.text('config'), mainFile(flags.configDir))
+  const { file, main } = configPlace(flags)
+  const config = await readConfig(flags.text('file') ?? file, main)
   const networks = config.networks.map((n) => n.name)
   const peers = config.peers.map((p) => p.name)
   if (flags.on('json')) printJson({ schema: 1, node: config.node, networks, peers })

@@ -40,11 +40,6 @@ export class Flags {
     return text
   }
 
-  /** Where the default file and conf.d are. */
-  get configDir(): string {
-    return this.text('config-dir') ?? '/etc/vtepd'
-  }
-
   get runtimeDir(): string {
     return this.text('runtime-dir') ?? '/run/vtepd'
   }

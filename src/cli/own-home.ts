@@ -1,26 +1,27 @@
 // This host for `invite` and `join` while no agent runs: its configuration is read here, and only read.
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { callableAt, type Home, hostView } from '../control/home.ts'
 import type { Config } from '../control/model.ts'
 import { type LocalAddress, underlayOf } from '../control/underlay.ts'
-import { mainFile, readConfig, readConfigIfAny } from './config-source.ts'
+import { configPlace } from './config-place.ts'
+import { readConfig, readConfigIfAny } from './config-source.ts'
 import { Failure, USAGE } from './exit.ts'
 import type { Flags } from './flags.ts'
 
 /** Throws Failure when the flags mean a file whose directory is not ours to write in. */
 export function refuseFile(flags: Flags): void {
-  if (flags.origin('config') === null) return
-  const why = `${flags.origin('config') === 'environment' ? 'VTEPD_CONFIG' : '--config'} names a file to be read alone`
+  if (configPlace(flags).file === undefined) return
+  const why = '--config names a file to be read alone'
   const mend = 'leave it away, or keep the file as DIR/vtepd.yaml and give --config-dir DIR'
   throw new Failure(USAGE, `${why}, and what this command writes belongs to the default file; ${mend}`)
 }
 
 /** As `up` would find it. */
 export async function ownHome(flags: Flags): Promise<Home> {
-  const main = mainFile(flags.configDir)
+  const { main } = configPlace(flags)
   let config = await readConfigIfAny(main)
   return {
-    configDir: resolve(flags.configDir),
+    configDir: dirname(main),
     stateDir: resolve(flags.stateDir),
     config: () => config,
     read: () => readConfig(undefined, main),

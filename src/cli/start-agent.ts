@@ -6,11 +6,13 @@ import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Client } from './client.ts'
+import { configPlace } from './config-place.ts'
+import { DEFAULT_FILE } from './config-source.ts'
 import { FAILED, Failure } from './exit.ts'
 import type { Flags } from './flags.ts'
 
 const UNIT = 'vtepd.service'
-const PLACES = ['config-dir', 'runtime-dir', 'state-dir']
+const PLACES = ['config', 'config-dir', 'runtime-dir', 'state-dir']
 /** Milliseconds until it must answer, until it should be ready, and between two looks. */
 const ANSWERS = 15_000
 const READY = 5000
@@ -54,20 +56,14 @@ async function inBackground(flags: Flags): Promise<Started> {
   const log = join(runtimeDir, 'vtepd.log')
   mkdirSync(runtimeDir, { recursive: true, mode: 0o755 })
   const fd = openSync(log, 'a', 0o640)
-  const places = [
-    '--config-dir',
-    resolve(flags.configDir),
-    '--runtime-dir',
-    runtimeDir,
-    '--state-dir',
-    resolve(flags.stateDir),
-  ]
+  const { main } = configPlace(flags)
+  const places = ['--runtime-dir', runtimeDir, '--state-dir', resolve(flags.stateDir)]
   const child = spawn(process.execPath, [...process.execArgv, program(), 'up', ...places], {
     detached: true,
     // It must not keep a file system busy.
     cwd: '/',
     stdio: ['ignore', fd, fd],
-    env: withoutFlags(process.env),
+    env: { ...withoutFlags(process.env), ...(main === DEFAULT_FILE ? {} : { VTEPD_CONFIG: main }) },
   })
   closeSync(fd)
   let ended: string | null = null

@@ -1,14 +1,15 @@
 // `vtepd up`: the agent in the foreground, as systemd (Type=notify) or a terminal runs it. Cleans up on SIGINT, SIGTERM and
 // `vtepd stop`; SIGHUP reloads.
 import { hostname } from 'node:os'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type Agent, startAgent } from '../agent.ts'
 import { fromQuickFlags, type QuickFlags } from '../control/config.ts'
 import type { Config } from '../control/model.ts'
 import { notify } from '../host/notify.ts'
 import { createLog, type Log } from '../log.ts'
 import { QUICK_FLAGS } from './commands.ts'
-import { mainFile, readConfig } from './config-source.ts'
+import { configPlace } from './config-place.ts'
+import { readConfig } from './config-source.ts'
 import { DONE, explain, FAILED, Failure, USAGE } from './exit.ts'
 import type { Flags } from './flags.ts'
 
@@ -18,28 +19,16 @@ const PATIENCE = 10_000
 export async function up(flags: Flags): Promise<number> {
   const log = createLog({ level: flags.on('verbose') ? 'debug' : flags.on('quiet') ? 'warn' : 'info' })
   const quick = quickFlags(flags)
-  const file = configFile(flags)
-  const read = (): Promise<Config> => readConfig(file, mainFile(flags.configDir))
+  const { file, main } = configPlace(flags)
+  const read = (): Promise<Config> => readConfig(file, main)
   const config = quick ? fromQuickFlags(quick, { hostname: hostname() }) : await read()
   const foreground = new Foreground(log)
-  const { runtimeDir, configDir, stateDir } = flags
   // conf.d, where invitations and joins are written, belongs to the default file.
-  const home =
-    quick || file !== undefined ? {} : { home: { configDir: resolve(configDir), stateDir: resolve(stateDir) } }
-  const options = { runtimeDir, log, ...(quick ? {} : { readConfig: read }), ...home }
+  const isDefault = !quick && file === undefined
+  const home = isDefault ? { home: { configDir: dirname(main), stateDir: resolve(flags.stateDir) } } : {}
+  const options = { runtimeDir: flags.runtimeDir, log, ...(quick ? {} : { readConfig: read }), ...home }
   const started = startAgent(config, options).then((agent) => foreground.attach(agent))
   return Promise.race([started, foreground.cut])
-}
-
-// undefined: the default file with its conf.d.
-function configFile(flags: Flags): string | undefined {
-  const [config, dir] = [flags.origin('config'), flags.origin('config-dir')]
-  if (config === 'command line' && dir === 'command line') {
-    throw new Failure(USAGE, '--config names a file, and --config-dir where the default one is; drop one of them')
-  }
-  // What was typed goes before what is in the environment.
-  if (config === null || (dir === 'command line' && config === 'environment')) return undefined
-  return flags.text('config')
 }
 
 // null: a file is meant. What was typed goes before what is in the environment.

@@ -60,8 +60,9 @@ export class PathMtus implements ProbeEffects {
     this.probes[tunnel]?.begun()
   }
 
-  /** The far end's probe in [off, …) has arrived: tells it so. */
+  /** The far end's probe in [off, …) has arrived: tells it so, if it is one that we would ask ourselves. */
   arrived(tunnel: number, buf: Uint8Array, off: number): void {
+    if (this.probes[tunnel] === undefined) return
     const answer = new Uint8Array(agentMessage.PROBE_LEN)
     const [nonce, size] = [agentMessage.nonce(buf, off), agentMessage.size(buf, off)]
     agentMessage.writeProbe(answer, 0, agentMessage.PROBE_ANSWER, nonce, size)

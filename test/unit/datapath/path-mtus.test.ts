@@ -229,6 +229,14 @@ describe('the far end', () => {
     expect(v.counters.control).toBe(1)
   })
 
+  test('that we do not ask gets no answer either', () => {
+    host('198.18.0.2', true)
+    const probe = new Uint8Array(8)
+    agentMessage.writeProbe(probe, 0, agentMessage.PROBE, 1, 128)
+    expect(hear(probe)).toBe(0)
+    expect(leave()).toEqual([])
+  })
+
   test('asks with less than a probe', () => {
     expect(hear(hex('76 01 00000001 05'))).toBe(UNKNOWN_PAYLOAD)
     expect(leave()).toEqual([])
