@@ -9,13 +9,16 @@ import { endpointText } from './endpoint.ts'
 import type { Home } from './home.ts'
 import type { Came, Invitation, InvitationBook } from './invitation-book.ts'
 import { presharedPath } from './invite.ts'
-import { no, pageOf, type Reply, type Request } from './join-message.ts'
+import { LIST_MAX, no, pageOf, type Reply, type Request } from './join-message.ts'
 import { membersOf, peerValues } from './member-rules.ts'
 import type { Config, NetworkConfig, PeerConfig } from './model.ts'
 import type { Place, Speaker } from './tunnels.ts'
 
 /** Milliseconds after which a host that does not say that it runs is made known all the same. */
 const SETTLE = 60_000
+
+/** How often a guest may take its join back. */
+const UNDONE_MAX = 5
 
 export interface HostingParts {
   readonly home: Home
@@ -35,6 +38,8 @@ export class Hosting {
   private readonly p: HostingParts
   private readonly answers = new Map<string, Answers>()
   private readonly timers = new Set<NodeJS.Timeout>()
+  /** How often a guest has taken its join back. */
+  private readonly undone = new Map<string, number>()
 
   constructor(parts: HostingParts) {
     this.p = parts
@@ -80,7 +85,7 @@ export class Hosting {
     if (request.ask === 'join') return this.admit(invitation, network, request, speaker.place)
     if (request.ask === 'members') return this.members(network.name, request.from)
     const { name, vni, device, mtu, addresses } = network
-    const ips = device === 'tun' ? hostPrefixes(addresses) : []
+    const ips = device === 'tun' ? hostPrefixes(addresses).slice(0, LIST_MAX) : []
     return { offer: { network: { name, vni, device, mtu }, prefixes: prefixesOf(addresses).map(cidrText), ips } }
   }
 
@@ -179,6 +184,10 @@ export class Hosting {
       this.settled(one)
       return { done: true }
     }
+    const undone = (this.undone.get(one.guest) ?? 0) + 1
+    // Each costs a reload: who goes on and on has joined.
+    if (undone > UNDONE_MAX) return no('not-asked')
+    this.undone.set(one.guest, undone)
     const files = new FileChange()
     files.remove(confPath(home.configDir, one.name))
     files.remove(presharedPath(home.configDir, one.name))

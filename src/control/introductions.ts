@@ -1,12 +1,12 @@
 // How members of a network hear of new ones. The host that invited them says "changed" until they ask, they ask for the whole list,
 // page by page, and write what is new to conf.d. They ask at their start as well, so that nothing is lost while they are away.
 // Only the host that invited this one is asked, and believed: member-rules.ts says in what. docs/command-line.md. Cold.
-import { Asker } from './asker.ts'
+import { Asker, NoAnswer } from './asker.ts'
 import { confPath, FileChange, freeConfName, isOnlyPeer } from './conf-files.ts'
 import type { Home } from './home.ts'
 import type { Introducer, Introducers } from './introducers.ts'
 import type { InvitationBook } from './invitation-book.ts'
-import { type Ask, allMembers, Refusing } from './join-dialogue.ts'
+import { type Ask, allMembers } from './join-dialogue.ts'
 import { type Answer, type Member, type Notice, writeMessage } from './join-message.ts'
 import { type PeerValues, peersFrom } from './member-rules.ts'
 import type { PeerConfig } from './model.ts'
@@ -137,7 +137,11 @@ export class Introductions {
       await this.p.inTurn(() => this.take(network, pull.introducer, members))
       done = true
     } catch (error) {
-      if (!this.closed && error instanceof Refusing) this.p.home.said(`${pull.introducer.name}: ${error.message}`)
+      // Who does not answer is asked again; that is no news.
+      if (!this.closed && !(error instanceof NoAnswer)) {
+        const why = error instanceof Error ? error.message : String(error)
+        this.p.home.said(`network ${network}: what ${pull.introducer.name} says of its members came to nothing: ${why}`)
+      }
     }
     pull.running = false
     if (this.closed) return

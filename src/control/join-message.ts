@@ -12,7 +12,7 @@ import { NAME } from './token.ts'
 export const BODY_MAX = 1200
 const VERSION = 1
 /** Prefixes of a member, addresses of a host: more is no host's. */
-const LIST_MAX = 8
+export const LIST_MAX = 8
 
 /** Why a request is refused. `text` says which address, or when: seconds since 1970. */
 export const REFUSALS = [

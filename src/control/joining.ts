@@ -9,7 +9,7 @@ import { writeMember } from './introductions.ts'
 import { presharedPath } from './invite.ts'
 import type { Joined, JoinParts } from './join.ts'
 import type { JoinSide } from './join-dialogue.ts'
-import type { Grant, Member, Offer } from './join-message.ts'
+import { type Grant, LIST_MAX, type Member, type Offer } from './join-message.ts'
 import { base64Of, publicKeyOf } from './key.ts'
 import { type PeerValues, peersFrom, strangers, strangersText } from './member-rules.ts'
 import type { Config } from './model.ts'
@@ -101,7 +101,7 @@ export class Joining implements JoinSide {
     }
     const key = own ? publicHalf(own.key) : config!.publicKey!
     const at = new Set([...parts.home.addresses(), ...addressesOfHost(parts.home.host, config).map((a) => a.address)])
-    return { key, port: parts.port, at: [...at].slice(0, 8), want: want.map(addressText) }
+    return { key, port: parts.port, at: [...at].slice(0, LIST_MAX), want: want.map(addressText) }
   }
 
   async settle(offer: Offer, members: readonly Member[], grant: Grant): Promise<void> {

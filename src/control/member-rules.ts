@@ -15,7 +15,7 @@ import {
   parsePrefix,
 } from './cidr.ts'
 import { endpointText, parseEndpoint } from './endpoint.ts'
-import type { Member } from './join-message.ts'
+import { LIST_MAX, type Member } from './join-message.ts'
 import type { Config, NetworkConfig, PeerConfig } from './model.ts'
 
 /** A network as it matters here. */
@@ -170,7 +170,7 @@ export function membersOf(
       endpoint: calledAt(p, config, placeOf(p.publicKey!)),
       ips: prefixesIn(p, network.name)
         .filter((text) => prefixes.some((own) => covers(own, parsePrefix(text)!)))
-        .slice(0, 8),
+        .slice(0, LIST_MAX),
       told: isTold(p.publicKey!),
     }))
   const version = createHash('sha256').update(JSON.stringify(members)).digest('hex').slice(0, 16)

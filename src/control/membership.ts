@@ -136,9 +136,10 @@ export class Membership {
       if (message.ask === 'members' && !speaker.guest) this.introductions.asked(message.network, speaker.publicKey)
       const changes = message.ask === 'join' || message.ask === 'undo'
       const answer = (): Promise<Uint8Array | null> => this.hosting.handle(speaker, message)
-      void (changes ? this.inTurn(answer) : answer()).then((reply) => {
+      const tell = (reply: Uint8Array | null): void => {
         if (reply) this.p.tunnels.tell(speaker.publicKey, reply)
-      })
+      }
+      void (changes ? this.inTurn(answer) : answer()).then(tell).catch((e: unknown) => this.p.home.said(String(e)))
     } else if (speaker.guest) {
       // It has nothing to tell us.
     } else if ('id' in message) this.introductions.handleAnswer(speaker.publicKey, message)

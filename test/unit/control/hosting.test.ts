@@ -155,6 +155,19 @@ describe('a guest', () => {
     expect(await a.ask(speaker, joinWith(KEY_C))).toMatchObject({ grant: { addresses: ['10.42.0.2/24'] } })
   })
 
+  it('that takes it back again and again has joined in the end', async () => {
+    const a = await host(BLUE)
+    const speaker = guest(await a.token('host-b'))
+    const undos: unknown[] = []
+    for (let n = 0; n < 6; n++) {
+      await a.ask(speaker, joinWith(KEY_B))
+      undos.push(await a.ask(speaker, { ask: 'undo' }))
+    }
+    expect(undos.slice(0, 5)).toEqual(Array(5).fill({ done: true }))
+    expect(undos[5]).toMatchObject({ no: { why: 'not-asked' } })
+    expect(a.home.config()!.peers).toHaveLength(1)
+  })
+
   it('that comes anew keeps its name and its address', async () => {
     const a = await host(BLUE)
     await a.ask(guest(await a.token('host-b')), joinWith(KEY_B, ['10.42.0.9']))
