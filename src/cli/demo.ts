@@ -151,12 +151,8 @@ class Demo {
   private async measure(overlay: Overlay): Promise<Figures> {
     const { a, b, say, traffic } = this
     const who = overlay.name
-    say(`${who}: pings both ways`)
-    // The first one waits for ARP, and for a handshake.
+    // Waits for ARP, and for a handshake.
     await ping(a, overlay.b, { ...PINGS, count: 1 })
-    const times = [...(await ping(a, overlay.b, PINGS)), ...(await ping(b, overlay.a, PINGS))]
-    const pings = { sent: 2 * PINGS.count, answered: times.length }
-    say(`  ${pings.answered} of ${pings.sent} answered`)
     const load = { from: a, to: b, address: overlay.b, seconds: SECONDS, warmup: WARMUP }
     say(`${who}: TCP, one stream`)
     const tcp = await traffic.tcp(load, 1)
@@ -164,6 +160,11 @@ class Demo {
     say(`${who}: UDP, ${UDP_SIZE} bytes, sender flat out`)
     const udp = await traffic.udp(load, UDP_SIZE)
     say(`  ${rate(udp.bitsPerSecond)} Gbit/s arrived`)
+    // Last, when what carries them has been compiled: the agents have just started.
+    say(`${who}: pings both ways`)
+    const times = [...(await ping(a, overlay.b, PINGS)), ...(await ping(b, overlay.a, PINGS))]
+    const pings = { sent: 2 * PINGS.count, answered: times.length }
+    say(`  ${pings.answered} of ${pings.sent} answered`)
     const rttSeconds = median(times) / 1000
     return { tcpBitsPerSecond: tcp.bitsPerSecond, udpBitsPerSecond: udp.bitsPerSecond, rttSeconds, pings }
   }
