@@ -13,7 +13,7 @@ import { type Pair, pair, secureConfiguration, untilPeer } from '../support/secu
 import { transferTcp, transferUdp } from '../support/transfer.ts'
 
 const NAMES = ['a', 'b', 'c']
-const MANY = 40_000_000
+const MANY = 20_000_000
 
 describeRoot('secure layer 2', () => {
   describe.each([

@@ -18,7 +18,7 @@ const BEHIND: Record<string, string[]> = {
   b: ['10.60.0.0/16', 'fd00:60::/48'],
   c: ['10.60.3.0/24', 'fd00:60:0:3::/64'],
 }
-const MANY = 40_000_000
+const MANY = 20_000_000
 
 describeRoot('secure layer 3', () => {
   describe.each([
