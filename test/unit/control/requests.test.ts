@@ -8,7 +8,7 @@ import { ConfigError } from '../../../src/control/config.ts'
 import { record } from '../../../src/control/pcap.ts'
 import { CAPTURE_WAITING_MAX, METRICS_TYPE } from '../../../src/control/requests.ts'
 import { ControlSocket } from '../../../src/control/socket.ts'
-import { ENTRY, FakeAgent, STATUS } from '../../support/fake-agent.ts'
+import { ENTRY, FakeAgent, INVITED, JOINED, STATUS } from '../../support/fake-agent.ts'
 import { until } from '../../support/overlay.ts'
 import { temporaryDir } from '../../support/temporary.ts'
 
@@ -49,6 +49,35 @@ async function raw(bytes: string): Promise<string> {
   for await (const chunk of socket) text += chunk
   return text
 }
+
+describe('invite and join', () => {
+  test('are asked as they are typed, and answered with what came of it', async () => {
+    const invited = await ask('POST', '/v1/invite', '{"name":"host-b","endpoint":["a"],"address":["10.9.0.1/24"]}')
+    expect(invited).toMatchObject({ status: 200, json: { schema: 1, ...INVITED } })
+    const joined = await ask('POST', '/v1/join', '{"token":"vtepd1-AAAA","address":["10.42.0.7"]}')
+    expect(joined).toMatchObject({ status: 200, json: { schema: 1, ...JOINED } })
+    expect(agent.asked).toEqual([
+      'invite {"name":"host-b","endpoint":["a"],"address":["10.9.0.1/24"]}',
+      'join {"token":"vtepd1-AAAA","address":["10.42.0.7"]}',
+    ])
+  })
+
+  test.each([
+    ['/v1/invite', '{}', 'name: '],
+    ['/v1/invite', '{"name":"b","device":"tup"}', 'device: '],
+    ['/v1/invite', '{"name":"b","more":1}', 'body: '],
+    ['/v1/join', '{"token":7}', 'token: '],
+    ['/v1/join', '{"token":"vtepd1-SECRET","address":"vtepd1-SECRET"}', 'address: '],
+  ])('%s with %s says what is wrong, and no value of it', async (path, body, fault) => {
+    const { status, json, text } = await ask('POST', path, body)
+    expect({ status, json }).toMatchObject({
+      status: 400,
+      json: { faults: expect.arrayContaining([expect.stringContaining(fault)]) },
+    })
+    expect(text).not.toContain('SECRET')
+    expect(agent.asked).toEqual([])
+  })
+})
 
 describe('answers', () => {
   test('status, networks and peers are the agent’s own numbers', async () => {

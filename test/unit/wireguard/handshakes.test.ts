@@ -55,6 +55,27 @@ function resign(message: Uint8Array, to: Uint8Array): Uint8Array {
   return message
 }
 
+describe('two that share a port', () => {
+  it('use no index that the other has, and each knows its own', () => {
+    const [ka, kb] = twoPairs(random)
+    const seen: number[] = []
+    // Chance that says the same thing three times over: the first two indices are taken.
+    let n = 0
+    const stubborn = (bytes: Uint8Array): void => {
+      random(bytes)
+      if (bytes.length === 4) bytes.fill(Math.floor(n++ / 3))
+    }
+    const mine = new Handshakes(stubborn, (index) => index === 0)
+    mine.setPrivateKey(ka.private)
+    mine.addPeer(TO_B, kb.public, null)
+    seen.push(wire.sender(mine.initiate(TO_B, 0, WALL)!, 0))
+    expect(seen).toEqual([0x01010101])
+    expect([mine.uses(0x01010101), mine.uses(0)]).toEqual([true, false])
+    mine.release(0x01010101)
+    expect(mine.uses(0x01010101)).toBe(false)
+  })
+})
+
 describe('a handshake', () => {
   it.each([
     ['without a preshared key', null],
