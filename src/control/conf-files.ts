@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmdirSync,
+  rmSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -103,7 +104,7 @@ export class FileChange {
     this.written.length = 0
     for (const { path, content } of this.before.splice(0).reverse()) {
       if (content) replace(path, content)
-      else unlinkSync(path)
+      else rmSync(path, { force: true })
     }
     for (const { first, last } of this.made.splice(0).reverse()) removeEmpty(first, last)
   }

@@ -110,7 +110,10 @@ export class Hosting {
       this.p.save()
     } catch (error) {
       one.came = null
+      book.forget(one.name)
       files.undo()
+      // It may have been in force already, and only not be remembered.
+      await home.reload().catch(() => {})
       throw error
     }
     home.said(

@@ -30,7 +30,11 @@ export class Inviting {
     this.hosting = this.open()
   }
 
+  /** There is no room to remember anything. */
+  full = false
+
   save = (): void => {
+    if (this.full) throw new Error('no space left on device')
     this.saved = JSON.stringify(this.book)
   }
 

@@ -144,6 +144,15 @@ describe('a guest', () => {
     expect(await a.ask(speaker, joinWith(KEY_B))).toHaveProperty('grant')
   })
 
+  it('that cannot be remembered is put out again', async () => {
+    const a = await host(BLUE)
+    const speaker = guest(await a.token('host-b'))
+    a.full = true
+    expect(await a.ask(speaker, joinWith(KEY_B))).toMatchObject({ no: { why: 'failed' } })
+    expect(a.home.config()!.peers).toEqual([])
+    expect(a.book.brought('blue')).toEqual([])
+  })
+
   it('that cannot go on is as if it had never come', async () => {
     const a = await host(BLUE)
     const speaker = guest(await a.token('host-b'))
