@@ -233,9 +233,9 @@ export class Peers {
   }
 
   private beginAsResponder(peer: Peer, session: Session, now: number): void {
-    this.retire(peer.previous)
+    // The reference forgets `previous` too. When both have begun at once before, it is what the far end sends with until our
+    // response has come, five seconds later if that gets lost.
     this.retire(peer.next)
-    peer.previous = undefined
     peer.next = session
     peer.lastInitiation = now
     peer.authenticatedSent(now)

@@ -249,6 +249,30 @@ describe.each([
   ['layer 2', true],
   ['layer 3', false],
 ])('%s', (_title, layer2) => {
+  test('the first renewal loses nothing either when both had begun at once', () => {
+    const t = hostsOf(2, { layer2 })
+    const both = (): void => {
+      say(t, [1, 1], [2, 1])
+      say(t, [2, 1], [1, 1])
+    }
+    both()
+    t.world.settle()
+    for (let second = 10; second < 120; second += 10) {
+      t.world.pass(10_000)
+      both()
+    }
+    t.world.pass(9000)
+    // A packet each millisecond while it happens.
+    for (let ms = 0; ms < 3000; ms++) {
+      both()
+      t.world.pass(1)
+    }
+    t.world.settle()
+    for (const host of t.hosts) expect(host.drops()).toEqual({})
+    expect(heard(t, 1).length + heard(t, 2).length).toBe(t.said.size)
+    expectLaw(t)
+  })
+
   test('a packet too big for the path is told so, and all that fit go', () => {
     const t = hostsOf(2, { layer2 })
     t.world.mtu = () => 900

@@ -257,11 +257,12 @@ describe('rotation', () => {
     b.begin(true)
     b.begin(true)
     b.begin(false)
-    expect(heard(b, 3)).toEqual([101, 102])
+    // The far end may still send with the one before, if both had begun at once.
+    expect(heard(b, 3)).toEqual([100, 101, 102])
     b.begin(false)
-    expect(heard(b, 4)).toEqual([101, 103])
+    expect(heard(b, 4)).toEqual([100, 101, 103])
     expect(local(b.send())).toBe(101)
-    expect(b.slots.size).toBe(4)
+    expect(b.slots.size).toBe(6)
   })
 
   it('as initiator keeps for receiving what the other side may have begun to use', () => {
@@ -368,7 +369,8 @@ describe('the end of a session', () => {
     b.peers.begin(ID, fresh(102, false), b.now)
     b.said()
     b.pass(200 * SECOND)
-    expect(b.said().filter((line) => line.includes('retired'))).toEqual(['190 retired 101', '200 retired 102'])
+    const retired = ['180 retired 100', '190 retired 101', '200 retired 102']
+    expect(b.said().filter((line) => line.includes('retired'))).toEqual(retired)
   })
 
   it('comes before its counters run out', () => {
