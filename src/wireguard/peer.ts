@@ -31,6 +31,8 @@ export class Peer {
   current: Session | undefined = undefined
   /** Receives only, until a packet shows that the initiator has the session too; then it becomes `current`. */
   next: Session | undefined = undefined
+  /** Which one something came on last. */
+  heard: Session | undefined = undefined
 
   /** Deadlines, ms of the monotonic clock. */
   retransmit = NEVER

@@ -101,6 +101,7 @@ export class Peers {
   received(session: Session, data: boolean, now: number): void {
     const peer = this.peers[session.peer]
     if (peer === undefined) return
+    peer.heard = session
     if (session === peer.next) this.promote(peer, now)
     if (peer.rekeysOnReceive(now)) this.request(peer, false, now)
     peer.authenticatedReceived(now)
@@ -220,12 +221,16 @@ export class Peers {
 
   // WG §6.3, and noise.c's add_new_keypair where the paper is silent: what nobody has used yet is kept for receiving.
   private beginAsInitiator(peer: Peer, session: Session, now: number): void {
-    this.retire(peer.previous)
     if (peer.next !== undefined) {
+      this.retire(peer.previous)
       this.retire(peer.current)
       peer.previous = peer.next
       peer.next = undefined
+    } else if (peer.previous !== undefined && peer.heard === peer.previous) {
+      // Both had begun at once, and each sends with its own: `previous` is what the far end still uses.
+      this.retire(peer.current)
     } else {
+      this.retire(peer.previous)
       peer.previous = peer.current
     }
     peer.current = session
@@ -233,8 +238,7 @@ export class Peers {
   }
 
   private beginAsResponder(peer: Peer, session: Session, now: number): void {
-    // The reference forgets `previous` too. When both have begun at once before, it is what the far end sends with until our
-    // response has come, five seconds later if that gets lost.
+    // The reference forgets `previous` too. It may be what the far end sends with (`heard`) until our response has come.
     this.retire(peer.next)
     peer.next = session
     peer.lastInitiation = now

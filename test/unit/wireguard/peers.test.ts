@@ -238,6 +238,18 @@ describe('rotation', () => {
     expect(b.slots.size).toBe(4)
   })
 
+  it('as initiator keeps what is still heard, be it older', () => {
+    const b = new Bench()
+    b.begin(true)
+    b.begin(true)
+    b.hear(100)
+    b.begin(true)
+    expect([local(b.send()), heard(b, 3)]).toEqual([102, [100, 102]])
+    b.hear(102)
+    b.begin(true)
+    expect([local(b.send()), heard(b, 4)]).toEqual([103, [102, 103]])
+  })
+
   it('as responder goes on sending with the old one until the new one is used', () => {
     const b = new Bench()
     b.begin(true)
@@ -257,7 +269,7 @@ describe('rotation', () => {
     b.begin(true)
     b.begin(true)
     b.begin(false)
-    // The far end may still send with the one before, if both had begun at once.
+    // The far end may still send with the one before, when both had begun at once.
     expect(heard(b, 3)).toEqual([100, 101, 102])
     b.begin(false)
     expect(heard(b, 4)).toEqual([100, 101, 103])
