@@ -1,5 +1,5 @@
 // Two projects: `core` is pure and runs in parallel; `system` touches the machine (addon, namespaces, real peers) and runs
-// one file at a time, after it. `npx vitest run --project core` is the quick loop.
+// two files at a time, after it. `npx vitest run --project core` is the quick loop.
 import { randomInt } from 'node:crypto'
 import { defineConfig } from 'vitest/config'
 
@@ -27,7 +27,8 @@ export default defineConfig({
           name: 'system',
           include: ['test/{native,netns,interop}/**/*.test.ts'],
           globalSetup: ['./test/support/leftovers.ts'],
-          fileParallelism: false,
+          // Each test has namespaces of its own, and mostly waits: two files at a time are what two cores carry.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -212,10 +212,11 @@ export class TunnelControl {
     }
   }
 
-  /** Somebody says where a peer is, in the same words as before: it is called there, wherever it has moved. */
+  /** Somebody says where a peer is, in the same words as before: it is called there, wherever it has moved,
+   * and from whichever address of ours leads there. */
   async recall(publicKey: string): Promise<void> {
     const remote = this.byKey.get(publicKey)
-    if (remote?.configured && !isSame(remote.configured, remote.place)) await this.order(remote, remote.configured)
+    if (remote?.configured) await this.order(remote, remote.configured)
   }
 
   /** The host's routes or addresses have changed. */
