@@ -17,7 +17,6 @@ import { transferTcp } from '../support/transfer.ts'
 const { cannotReach, drops, networkOf, reaches, status, until, untilReaches, vtepd } = overlay
 type Keys = overlay.Keys
 
-
 let lab: Lab | null = null
 
 afterEach(async () => {
