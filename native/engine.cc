@@ -18,8 +18,8 @@ uint32_t idle_events(uint64_t tag) { return tag >> 32 == kSocket ? static_cast<u
 // More frames per crossing would only wait for each other; fewer cost system calls.
 constexpr uint32_t kFramesPerDevice = 256;
 
-// After a sleep of so many milliseconds a frame is likely to be alone: it goes on its way before anybody asks
-// whether another has come.
+// After so many milliseconds without a packet a frame is likely to be alone: it goes on its way before
+// anybody asks whether another has come.
 constexpr double kRest = 2;
 
 template <class T>
@@ -147,7 +147,10 @@ uint32_t Engine::poll(int timeout_ms) {
   timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   double now = static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec / 1000000);
-  rested_ = now - stats_[kStatNow] >= kRest;
+  if (ready & (kReadyDevices | kReadySockets)) {
+    rested_ = now - carried_ >= kRest;
+    carried_ = now;
+  }
   stats_[kStatNow] = now;
   return ready;
 }

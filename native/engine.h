@@ -99,7 +99,8 @@ class Engine {
   std::vector<uint32_t> ready_sockets_;
   bool changed_ = false;
   bool gone_ = false;
-  bool rested_ = false;    // the last wait was a long one
+  bool rested_ = false;    // nothing came for a while before this
+  double carried_ = 0;     // when something came, ms
   bool paused_ = false;    // a socket is full, devices are not read
   bool writable_ = false;  // the socket that a blocked send waits for went away
   int armed_fd_ = -1;      // pool socket that waits for EPOLLOUT
