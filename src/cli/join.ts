@@ -1,6 +1,6 @@
 // `vtepd join [TOKEN]`: this host becomes a member of the network that the token invites it to. Where no agent runs, one without
 // networks does the exchange in this process; what it learned is written, and then the agent is started for good.
-import { type Agent, startAgent } from '../agent.ts'
+import type { Agent } from '../agent.ts'
 import type { Home } from '../control/home.ts'
 import type { Joined, JoinRequest } from '../control/join.ts'
 import type { Config } from '../control/model.ts'
@@ -87,6 +87,8 @@ async function standIn(
 ): Promise<Joined> {
   const home = await ownHome(flags)
   const log = createLog({ level: flags.on('verbose') ? 'debug' : 'warn', plain: true })
+  // Only now: where an agent runs, this process needs none.
+  const { startAgent } = await import('../agent.ts')
   const agent = await startAgent(empty(home, request, token), {
     runtimeDir: flags.runtimeDir,
     log,

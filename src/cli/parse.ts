@@ -34,23 +34,38 @@ const PARSER = {
 
 /** Throws Failure with exit code 2 for what does not fit the table. `columns`: width of the terminal. */
 export async function parse(args: readonly string[], env: NodeJS.ProcessEnv, columns = WIDTH): Promise<Parsed> {
-  let chosen: { command: Command; typed: Record<string, unknown> } | null = null
   let text = ''
   const parser = root(columns)
-  addCommands(parser, COMMANDS, ['vtepd'], (command, typed) => {
-    chosen = { command, typed }
-  })
+  addCommands(parser, COMMANDS, ['vtepd'])
   parser.fail((message, error) => {
     throw error instanceof Failure ? error : usage(args, message ?? error?.message ?? 'cannot be understood')
   })
-  await parser.parseAsync([...args], {}, (_error: unknown, _typed: unknown, output: string) => {
-    text = output
-  })
+  let chosen: Chosen | null = null
+  try {
+    await parser.parseAsync([...args], {}, (_error: unknown, _typed: unknown, output: string) => {
+      text = output
+    })
+  } catch (thrown) {
+    if (!(thrown instanceof Chosen)) throw thrown
+    chosen = thrown
+  }
   if (text !== '') return { kind: 'text', text: `${text.trimEnd()}\n` }
   if (chosen === null) throw usage(args, 'no command')
-  const { command, typed } = chosen as { command: Command; typed: Record<string, unknown> }
+  const { command, typed } = chosen
   const flags = join(typed, [...(command.flags ?? []), ...GLOBAL_FLAGS], env)
   return { kind: 'run', command, flags, warnings: warningsOf(env) }
+}
+
+// Thrown by a command's handler, which ends yargs' work: when a handler returns, yargs lays out a help page that nobody asked
+// for, and that takes as long as everything it did before.
+class Chosen {
+  readonly command: Command
+  readonly typed: Record<string, unknown>
+
+  constructor(command: Command, typed: Record<string, unknown>) {
+    this.command = command
+    this.typed = typed
+  }
 }
 
 function warningsOf(env: NodeJS.ProcessEnv): string[] {
@@ -83,9 +98,7 @@ function root(columns: number): Argv {
   return parser
 }
 
-type Choose = (command: Command, typed: Record<string, unknown>) => void
-
-function addCommands(parser: Argv, commands: readonly Command[], path: readonly string[], choose: Choose): void {
+function addCommands(parser: Argv, commands: readonly Command[], path: readonly string[]): void {
   for (const command of commands) {
     const usageText = [
       command.name,
@@ -107,14 +120,14 @@ function addCommands(parser: Argv, commands: readonly Command[], path: readonly 
         )
       for (const example of command.examples ?? []) own.example(example, '')
       if (!command.load) own.demandCommand(1)
-      addCommands(own, command.commands ?? [], [...path, command.name], choose)
+      addCommands(own, command.commands ?? [], [...path, command.name])
       return own
     }
     parser.command(usageText.join(' '), command.about, build as never, (typed) => {
       const extra = (typed._ as string[]).slice(path.length)[0]
       if (extra !== undefined) throw unknown([...path.slice(1), command.name], String(extra), false)
       checkChoices(command, typed)
-      choose(command, typed)
+      throw new Chosen(command, typed)
     })
   }
 }

@@ -1,6 +1,6 @@
 // Prometheus text from the same Status that `vtepd status` shows, so the two agree. Labels are network, vni, peer and reason
 // only: what a peer chooses (a MAC, say) never becomes a label.
-import { Counter, Gauge, Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import type { Status } from './api.ts'
 
 /** Where the numbers come from. */
@@ -12,6 +12,8 @@ export interface MetricsSource {
 
 type Labels = Partial<Record<'network' | 'vni' | 'peer' | 'reason' | 'version' | 'node', string>>
 type Sample = readonly [value: number, labels?: Labels]
+
+type Prom = typeof import('prom-client')
 
 interface Row {
   readonly kind: 'counter' | 'gauge'
@@ -86,27 +88,35 @@ const ROWS: readonly Row[] = [
 
 /** One registry over one source; the text is of one moment. */
 export class Metrics {
-  private readonly registry = new Registry()
   private readonly source: MetricsSource
+  private registry: Registry | null = null
   private status: Status
   private now = 0
 
   constructor(source: MetricsSource) {
     this.source = source
     this.status = source.status()
-    for (const row of ROWS) this.add(row)
   }
 
   /** Prometheus text, version 0.0.4. */
   async text(): Promise<string> {
+    this.registry ??= await this.filled()
     this.status = this.source.status()
     this.now = this.source.epochSeconds()
     return this.registry.metrics()
   }
 
-  private add({ kind, name, help, labels, samples }: Row): void {
+  // The library is loaded when somebody asks: it is a good part of what an agent would load to start.
+  private async filled(): Promise<Registry> {
+    const prom = await import('prom-client')
+    const registry = new prom.Registry()
+    for (const row of ROWS) this.add(prom, registry, row)
+    return registry
+  }
+
+  private add({ Counter, Gauge }: Prom, registry: Registry, { kind, name, help, labels, samples }: Row): void {
     const metrics = this
-    const common = { name, help, labelNames: labels ?? [], registers: [this.registry] }
+    const common = { name, help, labelNames: labels ?? [], registers: [registry] }
     if (kind === 'gauge') {
       new Gauge({
         ...common,
