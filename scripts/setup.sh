@@ -19,7 +19,7 @@ fi
 packages=(
   make:make g++:g++ python3:python3 ip:iproute2 iperf3:iperf3 ping:iputils-ping tcpdump:tcpdump tshark:tshark
   ethtool:ethtool clang-format:clang-format nft:nftables nc:netcat-openbsd
-  wg:wireguard-tools wireguard-go:wireguard-go
+  wg:wireguard-tools wireguard-go:wireguard-go etcd:etcd-server etcdctl:etcd-client
 )
 
 node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || {
@@ -39,6 +39,10 @@ if [ ${#missing[@]} -gt 0 ]; then
     install() { apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1 </dev/null 9<&-; }
     if install || { apt-get update -qq >"$log" 2>&1 && install; }; then
       say "installed Debian packages: ${missing[*]}"
+      # Debian starts a server with the package; the tests have their own.
+      case " ${missing[*]} " in
+        *" etcd-server "*) [ ! -d /run/systemd/system ] || systemctl disable --now --quiet etcd >/dev/null 2>&1 || true ;;
+      esac
     else
       tail -n 5 "$log" >&2
       say "could not install: ${missing[*]}; what needs them is skipped"
