@@ -96,7 +96,7 @@ class DataThread {
     this.answers = new Answers(this.devices, seed)
     const native = Object.assign(engine, { pathMtu: (address: Uint8Array): number => pathMtu(address) })
     this.tables = new Tables(native, this.counters, this.answers, seed, news)
-    const { networks, vteps, ports, bare, settlement, tunnels } = this.tables
+    const { networks, vteps, ports, farEnds, settlement, tunnels } = this.tables
     const trays = [this.answers.tray, tunnels.door.tray]
     for (const b of [this.frames, datagrams, this.messages, framesIn, this.opened, ...trays]) {
       b.id = engine.attach(b.columns, b.slots, b.bytes)
@@ -128,7 +128,7 @@ class DataThread {
       counters,
       capture,
       ports,
-      bare,
+      bare: farEnds.bare,
       frames: framesIn,
       probe: (tunnel, b, off, end) => tunnels.agentMessage(tunnel, b, off, end),
       addStranger: (n, a, b, c, d) => tables.addStranger(n, a, b, c, d),

@@ -51,6 +51,11 @@ export type Order =
   | { kind: 'remove-network'; id: number }
   /** Replaces the network's peers. Answer: a VTEP id for each, -1 when there are no ids left. */
   | { kind: 'set-peers'; id: number; peers: readonly Far[]; statics: readonly { mac: Uint8Array; peer: number }[] }
+  /**
+   * Changes single peers: first those in `gone` (VTEP ids) go, then `peers` come, or change what is known under their words.
+   * Answer: a VTEP id for each of `peers`, -1 when there are no ids left.
+   */
+  | { kind: 'change-peers'; id: number; peers: readonly Far[]; gone: readonly number[] }
   /** Where an address that `accept` lets in is written to: the network's port, by family. */
   | { kind: 'set-strangers'; id: number; port: number; pool4: number; pool6: number }
   /** `pad`: what is sealed is filled up to multiples of 16, at most to this; 0: it is not. */

@@ -1,13 +1,14 @@
 // The data thread's tables, and what control's orders do to them and to native. One owner: only the data thread's loop calls
 // this, between batches. Cold, but for the two callbacks that the walks use.
-import { type Counters, FDB_ENTRIES, MAX_TUNNELS, MAX_VTEPS, VTEP_MTU } from '../counters.ts'
+import { type Counters, FDB_ENTRIES, MAX_VTEPS } from '../counters.ts'
 import { NONE } from '../drop.ts'
 import { Fdb, STATIC, TICK } from '../overlay/fdb.ts'
 import { Network, Networks } from '../overlay/networks.ts'
-import { type Prefix, Routes } from '../overlay/routes.ts'
+import { Routes } from '../overlay/routes.ts'
 import { Vteps } from '../overlay/vteps.ts'
 import type { Answers } from './answers.ts'
-import type { Far, FdbRow, News, Order, Settings } from './mailbox.ts'
+import { FarEnds, macHi, macLo } from './far-ends.ts'
+import type { FdbRow, News, Order, Settings } from './mailbox.ts'
 import { Settlement } from './settlement.ts'
 import { obeyTunnels } from './tunnel-orders.ts'
 import { type TunnelNative, Tunnels } from './tunnels.ts'
@@ -24,13 +25,10 @@ export interface Native extends TunnelNative {
 
 /** Addresses that speak without being peers get at most half of the ids, so that peers always find one. */
 const STRANGERS_MAX = MAX_VTEPS / 2
-const NO_LOCAL = new Uint8Array(16)
 /** Milliseconds between two mentions of the same trouble in a network. */
 const MENTION = 60_000
 
 interface Side {
-  /** VTEP ids of the configuration's peers, in its order. */
-  peers: number[]
   strangerPort: number
   pool4: number
   pool6: number
@@ -42,18 +40,14 @@ export class Tables {
   readonly vteps: Vteps
   /** Port of each receiving socket, by socket id; SEALED: WireGuard's. */
   readonly ports = new Int32Array(4096)
-  /** By tunnel: the VTEP of its secure layer 3 network, or NONE. */
-  readonly bare = new Int32Array(MAX_TUNNELS).fill(NONE)
   readonly settlement: Settlement
   readonly tunnels: Tunnels
+  readonly farEnds: FarEnds
   private readonly native: Native
   private readonly counters: Counters
   private readonly news: (n: News) => void
   private readonly seed: number
   private readonly sides = new Map<number, Side>()
-  private readonly sockaddrs = new Map<number, Uint8Array>()
-  // The configuration's static entries by network, in hex; those of `fdb add` stay until stop.
-  private readonly configured = new Map<number, string[]>()
   private rounds = 0
   /** Time of the batch in hand, milliseconds. */
   now = 0
@@ -83,8 +77,9 @@ export class Tables {
       random: chance(seed),
       seed,
       news,
-      setMtu: (vtep, mtu) => this.setMtu(vtep, mtu),
+      setMtu: (vtep, mtu) => this.farEnds.setMtu(vtep, mtu),
     })
+    this.farEnds = new FarEnds({ native, vteps, counters, tunnels: this.tunnels })
   }
 
   get tick(): number {
@@ -107,7 +102,9 @@ export class Tables {
       case 'remove-network':
         return this.removeNetwork(order.id)
       case 'set-peers':
-        return this.setPeers(order.id, order.peers, order.statics)
+        return this.farEnds.replace(this.network(order.id), order.peers, order.statics, this.tick)
+      case 'change-peers':
+        return this.farEnds.change(this.network(order.id), order.peers, order.gone)
       case 'set-strangers':
         Object.assign(this.side(order.id), { strangerPort: order.port, pool4: order.pool4, pool6: order.pool6 })
         return undefined
@@ -127,9 +124,9 @@ export class Tables {
       case 'remove-pool':
         return this.native.clearPool(order.id)
       case 'set-mtu':
-        return this.setMtu(order.vtep, order.mtu)
+        return this.farEnds.setMtu(order.vtep, order.mtu)
       case 'fdb-add':
-        return this.putStatic(this.network(order.id), order.mac, order.vtep)
+        return this.farEnds.putStatic(this.network(order.id), order.mac, order.vtep, this.tick)
       case 'fdb-del':
         return this.network(order.id).fdb.forget(macHi(order.mac), macLo(order.mac))
       case 'fdb-list':
@@ -160,7 +157,7 @@ export class Tables {
     const id = this.vteps.add(network.id, a, b, c, d, true)
     if (id === NONE) return NONE
     this.counters.clearVtep(id)
-    this.setEndpoint(id, sockaddr(v6, [a, b, c, d], side.strangerPort), v6 ? side.pool6 : side.pool4)
+    this.farEnds.setEndpoint(id, sockaddr(v6, [a, b, c, d], side.strangerPort), v6 ? side.pool6 : side.pool4)
     this.learnMtu(id)
     return id
   }
@@ -184,12 +181,9 @@ export class Tables {
       this.tunnels.endpoints.learnMtu(tunnel)
       return
     }
-    const address = this.sockaddrs.get(vtep)
-    if (!address) return
-    const mtu = this.native.pathMtu(address)
-    // No route at the moment: what was known stays.
-    if (mtu <= 0 || mtu === this.vteps.mtu[vtep]) return
-    this.setMtu(vtep, mtu)
+    const mtu = this.farEnds.pathMtu(vtep)
+    if (mtu === 0) return
+    this.farEnds.setMtu(vtep, mtu)
     this.news({ kind: 'mtu', vtep, mtu })
   }
 
@@ -205,12 +199,12 @@ export class Tables {
     this.networks.add(new Network(o.id, o.vni, o.layer2, o.port, fdb, new Routes(this.seed)))
     this.counters.clearNetwork(o.id)
     this.sides.set(o.id, {
-      peers: [],
       strangerPort: o.port,
       pool4: NONE,
       pool6: NONE,
       mentioned: Number.NEGATIVE_INFINITY,
     })
+    this.farEnds.addNetwork(o.id)
     this.setNetwork(o.id, o.settings)
   }
 
@@ -234,106 +228,16 @@ export class Tables {
     for (let vtep = 0; vtep < this.vteps.capacity; vtep++) {
       if (this.vteps.network[vtep] !== id || this.vteps.stranger[vtep] === 0) continue
       const [a, b, c, d] = this.words(vtep) as [number, number, number, number]
-      if (!n.admits(a, b, c, d)) this.removeVtep(n, vtep)
+      if (!n.admits(a, b, c, d)) this.farEnds.remove(n, vtep)
     }
   }
 
   private removeNetwork(id: number): void {
     const network = this.network(id)
-    for (let vtep = 0; vtep < this.vteps.capacity; vtep++) {
-      if (this.vteps.network[vtep] === id) this.removeVtep(network, vtep)
-    }
+    this.farEnds.removeNetwork(network)
     this.networks.remove(id)
     this.sides.delete(id)
     this.counters.clearNetwork(id)
-  }
-
-  private setPeers(id: number, peers: readonly Far[], statics: readonly { mac: Uint8Array; peer: number }[]): number[] {
-    const network = this.network(id)
-    const side = this.side(id)
-    const kept = new Set<number>()
-    const ids = peers.map((p) => {
-      const vtep = this.placePeer(network, p)
-      kept.add(vtep)
-      return vtep
-    })
-    // First the lists, then the ids: nobody may name an id that is free.
-    network.flood = Int32Array.from(ids.filter((v) => v !== NONE))
-    network.routes.set(
-      peers
-        .flatMap((p, k) => p.prefixes.map((prefix: Prefix) => ({ prefix, vtep: ids[k]! })))
-        .filter((r) => r.vtep >= 0),
-    )
-    for (const old of side.peers) if (old !== NONE && !kept.has(old)) this.removeVtep(network, old)
-    side.peers = ids
-    this.replaceStatics(network, statics, ids)
-    return ids
-  }
-
-  private placePeer(network: Network, p: Far): number {
-    const [a, b, c, d] = p.words as [number, number, number, number]
-    const had = this.vteps.find(network.id, a, b, c, d)
-    const vtep = this.vteps.add(network.id, a, b, c, d, false)
-    if (vtep === NONE) return NONE
-    if (had === NONE) this.counters.clearVtep(vtep)
-    this.vteps.setStranger(vtep, false)
-    if (p.tunnel !== NONE) {
-      this.tunnels.endpoints.adopt(vtep, p.tunnel)
-      if (!network.layer2) this.bare[p.tunnel] = vtep
-      return vtep
-    }
-    this.setEndpoint(vtep, p.sockaddr, p.pool)
-    this.setMtu(vtep, p.mtu)
-    if (p.mac) {
-      this.vteps.macHi[vtep] = macHi(p.mac)
-      this.vteps.macLo[vtep] = macLo(p.mac)
-    } else if (this.vteps.macFixed[vtep] === 1) {
-      this.vteps.macHi[vtep] = 0xffff
-      this.vteps.macLo[vtep] = -1
-    }
-    this.vteps.macFixed[vtep] = p.mac ? 1 : 0
-    return vtep
-  }
-
-  private replaceStatics(network: Network, statics: readonly { mac: Uint8Array; peer: number }[], ids: number[]): void {
-    for (const key of this.configured.get(network.id) ?? []) {
-      const mac = Buffer.from(key, 'hex')
-      network.fdb.forget(macHi(mac), macLo(mac))
-    }
-    const usable = statics.filter((s) => ids[s.peer] !== undefined && ids[s.peer] !== NONE)
-    for (const s of usable) this.putStatic(network, s.mac, ids[s.peer]!)
-    this.configured.set(
-      network.id,
-      usable.map((s) => Buffer.from(s.mac).toString('hex')),
-    )
-  }
-
-  private putStatic(network: Network, mac: Uint8Array, vtep: number): boolean {
-    if (this.vteps.network[vtep] !== network.id) return false
-    network.fdb.put(macHi(mac), macLo(mac), vtep, this.tick)
-    return true
-  }
-
-  private removeVtep(network: Network, vtep: number): void {
-    network.fdb.forgetVtep(vtep)
-    const tunnel = this.vteps.tunnel[vtep]!
-    if (tunnel !== NONE) {
-      this.tunnels.endpoints.abandon(vtep, tunnel)
-      if (this.bare[tunnel] === vtep) this.bare[tunnel] = NONE
-    }
-    this.native.clearEndpoint(vtep)
-    this.sockaddrs.delete(vtep)
-    this.vteps.remove(vtep)
-  }
-
-  private setEndpoint(vtep: number, address: Uint8Array, pool: number): void {
-    this.sockaddrs.set(vtep, address)
-    this.native.setEndpoint(vtep, address, NO_LOCAL, pool)
-  }
-
-  private setMtu(vtep: number, mtu: number): void {
-    this.vteps.mtu[vtep] = mtu
-    this.counters.setVtep(vtep, VTEP_MTU, mtu)
   }
 
   private forgetIdleStrangers(): void {
@@ -346,7 +250,7 @@ export class Tables {
     for (let vtep = 0; vtep < this.vteps.capacity; vtep++) {
       if (this.vteps.stranger[vtep] === 0 || used[vtep] === 1) continue
       const network = this.networks.at(this.vteps.network[vtep]!)
-      if (network) this.removeVtep(network, vtep)
+      if (network) this.farEnds.remove(network, vtep)
     }
   }
 
@@ -383,14 +287,6 @@ function chance(seed: number): () => number {
     x ^= x << 5
     return (x >>> 0) / 2 ** 32
   }
-}
-
-function macHi(mac: Uint8Array): number {
-  return (mac[0]! << 8) | mac[1]!
-}
-
-function macLo(mac: Uint8Array): number {
-  return (mac[2]! << 24) | (mac[3]! << 16) | (mac[4]! << 8) | mac[5]!
 }
 
 // sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)). The family is in host order; both bytes orders of this small number differ.

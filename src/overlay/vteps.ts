@@ -41,7 +41,10 @@ export class Vteps {
   private readonly table: Int32Array
   private readonly mask: number
   private readonly seed: number
-  private next = 0
+  /** Ids that nobody has, in a ring: the one that came back first goes first, so that what still names it has time to end. */
+  private readonly free: Int32Array
+  private freeAt = 0
+  private freeCount: number
 
   /** `capacity` ids, `seed`: 32 random bits. */
   constructor(capacity: number, seed: number) {
@@ -62,6 +65,8 @@ export class Vteps {
     for (let at = 0; at < this.table.length; at += STRIDE) this.table[at + NETWORK] = FREE
     this.mask = slots - 1
     this.seed = seed
+    this.free = Int32Array.from({ length: capacity }, (_, k) => k)
+    this.freeCount = capacity
   }
 
   /** Id of an address (four big-endian words, IPv4 mapped) in a network, or NONE. */
@@ -74,8 +79,10 @@ export class Vteps {
   add(network: number, a: number, b: number, c: number, d: number, stranger: boolean): number {
     const at = this.slot(network, a, b, c, d)
     if (this.table[at + NETWORK] !== FREE) return this.table[at + ID]!
-    const id = this.freeId()
-    if (id === NONE) return NONE
+    if (this.freeCount === 0) return NONE
+    const id = this.free[this.freeAt]!
+    this.freeAt = (this.freeAt + 1) % this.capacity
+    this.freeCount--
     this.table.set([a, b, c, d, network, id], at)
     this.words.set([a, b, c, d], id * 4)
     this.network[id] = network
@@ -104,16 +111,8 @@ export class Vteps {
     this.strangers -= this.stranger[id]!
     this.stranger[id] = 0
     this.network[id] = NONE
-  }
-
-  private freeId(): number {
-    for (let k = 0; k < this.capacity; k++) {
-      const id = (this.next + k) % this.capacity
-      if (this.network[id] !== NONE) continue
-      this.next = id + 1
-      return id
-    }
-    return NONE
+    this.free[(this.freeAt + this.freeCount) % this.capacity] = id
+    this.freeCount++
   }
 
   // Backward shift deletion, as in fdb.ts.

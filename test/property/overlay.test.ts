@@ -111,18 +111,28 @@ describe('routes', () => {
     maxLength: 4,
   })
 
-  test('finds what a linear scan over bits finds; the last of two equal prefixes wins', () => {
+  const change = fc.record({ put: fc.boolean(), prefix, vtep: fc.nat(3) })
+
+  test('finds what a linear scan over bits finds, however prefixes came, moved and went', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.array(prefix, { maxLength: 60, size: 'max' }), { minLength: 1, maxLength: 3 }),
+        fc.array(fc.array(change, { maxLength: 60, size: 'max' }), { minLength: 1, maxLength: 3 }),
         fc.array(address, { minLength: 20, maxLength: 40, size: 'max' }),
         word,
-        (sets, addresses, tableSeed) => {
+        (rounds, addresses, tableSeed) => {
           const routes = new Routes(tableSeed)
-          for (const set of sets) {
-            const entries = set.map((p, i) => ({ prefix: p, vtep: i }))
-            routes.set(entries)
-            for (const w of [...addresses, ...set.map((p) => p.words)]) {
+          const slow = new Map<string, { prefix: Prefix; vtep: number }>()
+          for (const changes of rounds) {
+            for (const { put, prefix: p, vtep } of changes) {
+              const at = `${p.v6} ${p.length} ${p.words.join()}`
+              if (put) routes.put(p, vtep)
+              else routes.remove(p, vtep)
+              if (put) slow.set(at, { prefix: p, vtep })
+              else if (slow.get(at)?.vtep === vtep) slow.delete(at)
+            }
+            expect(routes.size).toBe(slow.size)
+            const entries = [...slow.values()]
+            for (const w of [...addresses, ...changes.map((c) => c.prefix.words)]) {
               const [a, b, c, d] = w as [number, number, number, number]
               expect(routes.find4(a)).toBe(slowFind(entries, [a], false))
               expect(routes.find6(a, b, c, d)).toBe(slowFind(entries, w, true))

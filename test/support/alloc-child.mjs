@@ -194,7 +194,7 @@ function sealedInward(packets, layer2) {
     counters,
     capture: new Capture(() => {}),
     ports: t.ports,
-    bare: t.bare,
+    bare: t.farEnds.bare,
     frames: new Batch(64, b.bytes),
     probe: (tunnel, opened, off, end) => t.tunnels.agentMessage(tunnel, opened, off, end),
     addStranger: () => -1,

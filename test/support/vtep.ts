@@ -217,7 +217,7 @@ export class Vtep {
     this.tables = new Tables(this.native, counters, this.answers, seed, (n) => this.news.push(n))
     this.tables.ports[0] = PORT
     const capture = new Capture((_network, frame) => this.captured.push(frame))
-    const { networks, vteps, ports, bare, settlement, tunnels } = this.tables
+    const { networks, vteps, ports, farEnds, settlement, tunnels } = this.tables
     this.outbound = new Outbound({
       ...{ networks, vteps, counters, capture, seed, answers: this.answers },
       datagrams: new Batch(o.datagrams ?? 64, this.slabOut),
@@ -225,7 +225,7 @@ export class Vtep {
       sealer: tunnels,
     })
     this.inbound = new Inbound({
-      ...{ networks, vteps, counters, capture, ports, bare },
+      ...{ networks, vteps, counters, capture, ports, bare: farEnds.bare },
       probe: (tunnel, b, off, end) => tunnels.agentMessage(tunnel, b, off, end),
       frames: new Batch(o.frames ?? 64, this.slabIn),
       addStranger: (n, a, b, c, d) => this.tables.addStranger(n, a, b, c, d),

@@ -267,6 +267,6 @@ describe('the far end', () => {
     v.tables.handle({ kind: 'set-tunnel', tunnel: TUNNEL, keepalive: 0, endpoint: null, stock: false })
     data()
     expect(leave()).toEqual([])
-    expect(v.tables.bare[TUNNEL]).toBe(NONE)
+    expect(v.tables.farEnds.bare[TUNNEL]).toBe(NONE)
   })
 })

@@ -52,6 +52,27 @@ describe('peers', () => {
     expect(v.counters.network(0, FDB_ENTRIES)).toBe(1)
   })
 
+  test('change one at a time: the others are not touched, and a subnet may move from one to the other', () => {
+    const v = new Vtep()
+    const net = (third: number) => [{ words: [0x0a050000 | (third << 8), 0, 0, 0], v6: false, length: 24 }]
+    const peer = (address: string, third: number) => far(address, { prefixes: net(third) })
+    const change = (peers: readonly Far[], gone: readonly number[] = []) =>
+      v.tables.handle({ kind: 'change-peers', id: 0, peers, gone }) as number[]
+    v.network(0, 42, [], {}, false)
+    const [a, b, c] = change([peer('198.18.0.2', 2), peer('198.18.0.3', 3), peer('198.18.0.4', 4)])
+    const { routes } = v.tables.networks.at(0)!
+    const leads = (third: number) => routes.find4(0x0a050001 | (third << 8))
+    expect([2, 3, 4].map(leads)).toEqual([a, b, c])
+    // 2 and 3 change places, 4 goes and its subnet comes back with another host.
+    const [a2, b2, d] = change([peer('198.18.0.2', 3), peer('198.18.0.3', 2), peer('198.18.0.5', 4)], [c!])
+    expect([a2, b2]).toEqual([a, b])
+    expect([2, 3, 4, 5].map(leads)).toEqual([b, a, d, NONE])
+    expect([...v.native.endpoints.keys()].sort()).toEqual([a, b, d].sort())
+    change([], [a!, b!, d!])
+    expect(routes.size).toBe(0)
+    expect(v.native.endpoints.size).toBe(0)
+  })
+
   test('an id that comes back counts from zero, for a peer and for a stranger', () => {
     const v = new Vtep()
     const [a] = v.network(0, 42, [A], { accept: ANY })

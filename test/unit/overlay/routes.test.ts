@@ -8,7 +8,7 @@ const TEN = 0x0a000000
 
 function routes(...entries: { prefix: ReturnType<typeof v4>; vtep: number }[]): Routes {
   const made = new Routes(0x5eed1234)
-  made.set(entries)
+  for (const { prefix, vtep } of entries) made.put(prefix, vtep)
   return made
 }
 
@@ -51,17 +51,20 @@ test('families do not mix: ::/0 is no route for IPv4', () => {
   const table = routes({ prefix: v6([0, 0, 0, 0], 0), vtep: 6 })
   expect(table.find4(0)).toBe(NONE)
   expect(table.find6(0, 0, 0, 0)).toBe(6)
-  table.set([{ prefix: v4(0, 0), vtep: 4 }])
+  table.put(v4(0, 0), 4)
+  table.remove(v6([0, 0, 0, 0], 0), 6)
   expect(table.find4(-1)).toBe(4)
   expect(table.find6(0, 0, 0, 0)).toBe(NONE)
 })
 
-test('a prefix given twice belongs to the last; set replaces everything', () => {
+test('a prefix given twice belongs to the last; its first owner cannot take it away', () => {
   const table = routes({ prefix: v4(TEN, 8), vtep: 1 }, { prefix: v4(TEN, 8), vtep: 2 })
   expect(table.find4(TEN + 5)).toBe(2)
-  table.set([{ prefix: v4(TEN, 16), vtep: 3 }])
-  expect(table.find4(TEN + 5)).toBe(3)
-  expect(table.find4(TEN + (1 << 16))).toBe(NONE)
+  table.remove(v4(TEN, 8), 1)
+  expect(table.find4(TEN + 5)).toBe(2)
+  table.remove(v4(TEN, 8), 2)
+  expect(table.find4(TEN + 5)).toBe(NONE)
+  expect(table.size).toBe(0)
 })
 
 test('a thousand hosts are found, their neighbours are not', () => {
