@@ -120,6 +120,7 @@ function empty(home: Home, { port }: JoinRequest, { name }: Pick<Token, 'name'>)
     publicKey: null,
     underlay: config?.underlay ?? { addresses: [], interface: null, vxlanPort: 4789, wireguardPort: chosen },
     networks: [],
+    flannels: [],
     peers: [],
     metrics: null,
     offloads: config?.offloads ?? { tso: 'auto', uso: 'auto', udpGso: 'auto', udpGro: 'auto' },

@@ -1,15 +1,16 @@
 // From a file's text or quick flags to the frozen Config, or to all that is wrong with them at once. Read docs/configuration.md
 // first: it is what is promised. The way: text → values (source.ts) → not delivered yet (later.ts) → shape (schema.ts) →
-// draft with defaults (draft.ts) → meaning (network-check.ts, peer-check.ts, security-check.ts) → keys from their files
+// draft with defaults (draft.ts) → meaning (network-check.ts, peer-check.ts, security-check.ts, flannel-check.ts) → keys from their files
 // (key-check.ts) → Config (model.ts).
 import { dirname } from 'node:path'
-import { Cuts, type Draft, draftOf } from './draft.ts'
+import { Cuts, type Draft, draftOf, type NetworkDraft } from './draft.ts'
 import { Faults, type Path, pathText } from './fault.ts'
+import { checkFlannels } from './flannel-check.ts'
 import { addIssues } from './issue.ts'
 import { type Keys, readKeys, zeroKeys } from './key-check.ts'
 import { type ReadKey, readKeyFile } from './key-file.ts'
 import { findLater } from './later.ts'
-import type { Config, NetworkConfig } from './model.ts'
+import type { Config, FlannelConfig, NetworkConfig } from './model.ts'
 import { checkNetworks } from './network-check.ts'
 import { checkPeers, underlayFaults as noteUnderlayFaults, UNPLACED } from './peer-check.ts'
 import { flagText, type QuickFlags, quickValue } from './quick.ts'
@@ -98,6 +99,7 @@ function configOf(given: unknown, faults: Faults, options: Omit<ConfigOptions, '
   checkNetworks(draft, faults)
   checkPeers(draft, faults)
   checkSecurity(draft, faults)
+  checkFlannels(draft, faults)
   const keys = readKeys(draft, options.directory ?? '.', options.readKey ?? readKeyFile, faults)
   if (faults.count === 0) return finished(draft, keys, options.hostname)
   zeroKeys(keys)
@@ -149,10 +151,17 @@ function finished(draft: Draft, keys: Keys, hostname: string): Config {
       }
     }),
   }))
-  const networks = [...draft.networks!.values()].map(({ given, ...network }) => network as NetworkConfig)
+  const all = [...draft.networks!.values()]
+  const networks = all.filter(({ flannel }) => !flannel).map(({ given, type, flannel, ...own }) => own as NetworkConfig)
+  const flannels = all.flatMap((network) => (network.flannel ? [flannelOf(network)] : []))
   const { underlay, metrics, offloads } = draft
   const node = draft.node ?? hostname
-  return frozen({ node, privateKey, publicKey, underlay, networks, peers, metrics, offloads } as Config)
+  return frozen({ node, privateKey, publicKey, underlay, networks, flannels, peers, metrics, offloads } as Config)
+}
+
+function flannelOf(network: NetworkDraft): FlannelConfig {
+  const { given, type, flannel, vni, device, port, addresses, accept, fdb, ...own } = network
+  return { ...own, ...flannel } as FlannelConfig
 }
 
 function frozen<T>(value: T): T {

@@ -5,13 +5,16 @@ import { parseDuration } from './duration.ts'
 import { parseEndpoint } from './endpoint.ts'
 import type { Path } from './fault.ts'
 import { parseMac } from './mac.ts'
-import type { Config, NetworkConfig, PeerConfig, Security, UnderlayConfig } from './model.ts'
+import type { Config, FlannelConfig, NetworkConfig, PeerConfig, Security, UnderlayConfig } from './model.ts'
 import { type NetworkShape, type PeerNetworkShape, type PeerShape, partialSchema, type RootShape } from './schema.ts'
 
 type Known<T> = { readonly [K in keyof T]: T[K] | undefined }
 
 export interface NetworkDraft extends Known<Omit<NetworkConfig, 'name'>> {
   readonly name: string
+  readonly type: 'vxlan' | 'flannel' | undefined
+  /** Of a flannel network, whose VNI, port, interface and addresses count as not known here. */
+  readonly flannel: Known<Pick<FlannelConfig, 'prefix' | 'subnetFile' | 'interface'>> | null
   /** Keys that are written and not faulty, whatever their value. */
   readonly given: ReadonlySet<string>
 }
@@ -145,18 +148,29 @@ function networkDraft(
 ): NetworkDraft {
   const known = (key: keyof NetworkShape): boolean => shape !== undefined && !cuts.has('networks', name, key)
   const field = <K extends keyof NetworkShape>(key: K) => (known(key) ? shape?.[key] : undefined)
-  const vni = field('vni')
+  const type = field('type')
+  const isFlannel = type === 'flannel'
+  const vni = isFlannel ? undefined : field('vni')
   const usual = vni === undefined ? undefined : `vt${vni}`
   const ageing = field('ageing')
   const accept = field('accept')
   return {
     name,
     given,
+    type,
+    flannel: isFlannel
+      ? {
+          prefix: known('prefix') ? (shape?.prefix ?? null) : undefined,
+          subnetFile: known('subnetFile') ? (shape?.subnetFile ?? null) : undefined,
+          interface: known('interface') ? (shape?.interface ?? null) : undefined,
+        }
+      : null,
     vni,
-    device: field('device'),
+    device: known('device') ? (shape?.device ?? (isFlannel ? 'tun' : 'tap')) : undefined,
     interface: known('interface') ? (shape?.interface ?? usual) : undefined,
-    port: known('port') ? (shape?.port ?? vxlanPort) : undefined,
-    addresses: known('address') ? list(shape?.address).map((text) => cidrText(parseCidr(text)!)) : undefined,
+    port: known('port') && !isFlannel ? (shape?.port ?? vxlanPort) : undefined,
+    addresses:
+      known('address') && !isFlannel ? list(shape?.address).map((text) => cidrText(parseCidr(text)!)) : undefined,
     mac: known('mac') ? canonicalMac(shape?.mac) : undefined,
     mtu: known('mtu') ? (shape?.mtu ?? null) : undefined,
     security: field('security'),
@@ -229,7 +243,7 @@ function usualNetworks(
   publicKey: string | null | undefined,
 ): string[] | undefined {
   if (!networks || publicKey === undefined) return undefined
-  const all = [...networks.values()]
+  const all = [...networks.values()].filter(({ type }) => type !== 'flannel')
   if (all.some(({ security }) => security === undefined)) return undefined
   const security: Security = publicKey === null ? 'plain' : 'secure'
   return all.filter((network) => network.security === security).map(({ name }) => name)

@@ -22,11 +22,10 @@ const ROWS: readonly Row[] = [
     what: 'more than one',
     mend: 'write 1',
   },
-  ...['prefix', 'subnetFile', 'bridge', 'stormLimit', 'suppressArp'].map((key) => ({
+  ...['bridge', 'stormLimit', 'suppressArp'].map((key) => ({
     path: ['networks', '*', key],
     mend: REMOVE,
   })),
-  { path: ['networks', '*', 'type'], when: (value) => value === 'flannel', what: 'flannel', mend: 'write vxlan' },
   {
     path: ['networks', '*', 'flood'],
     when: (value) => typeof value === 'object' && value !== null && Object.hasOwn(value, 'group'),

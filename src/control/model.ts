@@ -14,6 +14,8 @@ export interface Config {
   readonly publicKey: string | null
   readonly underlay: UnderlayConfig
   readonly networks: readonly NetworkConfig[]
+  /** Networks of `type: flannel`: what of them the file says. */
+  readonly flannels: readonly FlannelConfig[]
   readonly peers: readonly PeerConfig[]
   readonly metrics: { readonly host: string; readonly port: number } | null
   readonly offloads: { readonly tso: Switch; readonly uso: Switch; readonly udpGso: Switch; readonly udpGro: Switch }
@@ -65,6 +67,17 @@ export interface NetworkConfig {
   readonly fdb: readonly { readonly mac: string; readonly vtep: string }[]
   readonly routes: boolean
   readonly sourceCheck: boolean
+}
+
+/** A network whose VNI, port, back end, address and members come from the store. It is layer 3. */
+export interface FlannelConfig
+  extends Omit<NetworkConfig, 'vni' | 'device' | 'interface' | 'port' | 'addresses' | 'accept' | 'fdb'> {
+  /** null: vt and the VNI that the store gives. */
+  readonly interface: string | null
+  /** Where it is in the store; null: at the store's usual place. */
+  readonly prefix: string | null
+  /** null: subnet.env in the runtime directory. */
+  readonly subnetFile: string | null
 }
 
 export interface PeerConfig {

@@ -90,6 +90,7 @@ function checkMembers(peer: PeerDraft, draft: Draft, faults: Faults): void {
 }
 
 function checkMember(member: Member, network: NetworkDraft, faults: Faults): void {
+  if (network.type === 'flannel') return
   if (network.device === 'tun' && member.allowedIps !== undefined && !member.allowedIps?.length) {
     const what = `missing, and network ${network.name} is tun: without it the peer gets nothing`
     faults.add(

@@ -173,6 +173,16 @@ function keyFile(maker: string) {
   })
 }
 
+function storePrefix() {
+  const want = 'want a path in the store; write it like /coreos.com/network'
+  return text(want, (value) => (/^(\/[^/\s]+)+$/.test(value) ? null : want))
+}
+
+function filePath() {
+  const want = 'want the name of a file from / on; write it like /run/flannel/subnet.env'
+  return text(want, (value) => (value.startsWith('/') && !/[\0\n]|\/$/.test(value) ? null : want))
+}
+
 function underlayAddress() {
   return text(UNDERLAY_WANT, (value) => {
     const parsed = parseAddress(value)
@@ -209,11 +219,23 @@ const fdbEntry = map(
   '{ mac: 02:00:5e:10:00:01, vtep: host-b }',
 )
 
-const network = map(
+const VNI_MEND = 'write a number in that range, without quotes'
+
+const networkKeys = map(
   {
-    vni: integer(0, 16777215, 'write a number in that range, without quotes').describe('VXLAN network identifier'),
-    type: words(['vxlan']).default('vxlan').describe('Kind of network'),
-    device: words(['tap', 'tun']).default('tap').describe('tap: layer 2, Ethernet frames; tun: layer 3, IP packets'),
+    vni: integer(0, 16777215, VNI_MEND)
+      .optional()
+      .describe('VXLAN network identifier; a flannel network has that of the store'),
+    type: words(['vxlan', 'flannel'])
+      .default('vxlan')
+      .describe('vxlan: what this file says; flannel: back end, address and members come from the store'),
+    prefix: storePrefix().optional().describe('flannel: where it is in the store; default control.etcd.prefix'),
+    subnetFile: filePath()
+      .optional()
+      .describe('flannel: file for others that tells our subnet; default subnet.env in the runtime directory'),
+    device: words(['tap', 'tun'])
+      .optional()
+      .describe('tap: layer 2, Ethernet frames; tun: layer 3, IP packets; default tap, of a flannel network tun'),
     interface: interfaceName().optional().describe('Name of the device; default vt<vni>'),
     port: integer(1, 65535, 'write a UDP port')
       .optional()
@@ -276,6 +298,23 @@ const network = map(
   },
   '{ vni: 42 }',
 )
+
+// Said together with all other faults of the network.
+const network = networkKeys
+  .refine(
+    (value) => (value as { vni?: unknown }).vni !== undefined || (value as { type?: unknown }).type === 'flannel',
+    {
+      path: ['vni'],
+      error: `want 0..16777215; ${VNI_MEND}`,
+      when: ({ value }) => isMap(value),
+    },
+  )
+  .meta({
+    if: { required: ['type'], properties: { type: { const: 'flannel' } } },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
+    then: {},
+    else: { required: ['vni'] },
+  })
 
 const peerNetwork = map(
   {
@@ -349,6 +388,10 @@ const offloads = map({ tso: offload(), uso: offload(), udpGso: offload(), udpGro
 
 const metrics = map({ listen: listen().describe('ADDRESS:PORT of the metrics server') }, '{ listen: 127.0.0.1:9478 }')
 
+function isMap(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 function root<N extends z.ZodType, P extends z.ZodType, M extends z.ZodType>(
   networkShape: N,
   peerShape: P,
@@ -380,9 +423,9 @@ function root<N extends z.ZodType, P extends z.ZodType, M extends z.ZodType>(
 export const schema = root(network, peer, metrics)
 
 /** The same without required keys: what is left of a faulty file once the faults are cut out. */
-export const partialSchema = root(network.partial({ vni: true }), peer, metrics.partial()).partial({ networks: true })
+export const partialSchema = root(networkKeys, peer, metrics.partial()).partial({ networks: true })
 
-export type NetworkShape = z.output<typeof network>
+export type NetworkShape = z.output<typeof networkKeys>
 export type PeerShape = z.output<typeof peer>
 export type PeerNetworkShape = z.output<typeof peerNetwork>
 export type RootShape = z.output<typeof schema>

@@ -2,6 +2,7 @@
 // rules stand in docs/configuration.md, "Secure and plain". Key files are key-check.ts's business.
 import type { Draft, Member, NetworkDraft, PeerDraft } from './draft.ts'
 import type { Faults, Path } from './fault.ts'
+import { STORES } from './flannel-check.ts'
 import { ENDPOINT_WANT } from './schema.ts'
 
 const PLAIN_MEANT = 'write `security: plain` if clear text is meant'
@@ -10,12 +11,14 @@ const FROM_PUBKEY = 'which `vtepd pubkey` prints there'
 export function checkSecurity(draft: Draft, faults: Faults): void {
   const networks = [...(draft.networks?.values() ?? [])]
   for (const network of networks) if (network.security === 'secure') checkPlainOnly(network, faults)
+  // Members of the others come from the store.
+  const listable = networks.filter(({ type }) => type !== 'flannel')
   checkPrivateKey(draft, networks, faults)
   checkPorts(draft, networks, faults)
   for (const peer of draft.peers?.values() ?? []) {
     checkWithoutKey(peer, faults)
     checkPlaces(peer, draft, faults)
-    if (draft.networks) checkUsual(peer, networks, faults)
+    if (draft.networks) checkUsual(peer, listable, faults)
   }
 }
 
@@ -30,6 +33,8 @@ const PLAIN_ONLY: readonly [key: string, why: string][] = [
 function checkPlainOnly(network: NetworkDraft, faults: Faults): void {
   const path: Path = ['networks', network.name]
   for (const [key, why] of PLAIN_ONLY) {
+    // Whatever its security, a flannel network has none of its own.
+    if (network.type === 'flannel' && STORES.some(([of]) => of === key)) continue
     if (network.given.has(key)) faults.add([...path, key], `for plain networks only: ${why}`, 'remove it')
   }
   if (network.sourceCheck === false) {

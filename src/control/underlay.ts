@@ -13,11 +13,10 @@ export interface LocalAddress {
 }
 
 /** Of a configuration; see below. */
-export function underlayOf({ underlay, networks }: Config): LocalAddress[] {
-  return findUnderlay(
-    underlay,
-    networks.every((n) => n.security === 'secure'),
-  )
+export function underlayOf({ underlay, networks, flannels }: Config): LocalAddress[] {
+  // Members of a flannel network tell each other their addresses.
+  const sealed = flannels.length === 0 && networks.every((n) => n.security === 'secure')
+  return findUnderlay(underlay, sealed)
 }
 
 /**

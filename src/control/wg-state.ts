@@ -244,6 +244,7 @@ export function toConfig(state: WgState, interfaceName: string, node: string): C
     publicKey: state.publicKey,
     underlay: { addresses: [], interface: null, vxlanPort: VXLAN_PORT, wireguardPort: state.listenPort },
     networks: [networkOf(interfaceName)],
+    flannels: [],
     peers: [...state.peers.values()].map((peer) => ({
       name: peer.name,
       endpoint: peer.endpoint && { host: peer.endpoint.address, port: peer.endpoint.port },

@@ -221,6 +221,7 @@ const config: fc.Arbitrary<Config> = fc
         wireguardPort: WIREGUARD_PORT,
       },
       networks,
+      flannels: [],
       peers: drawn.peers.map((one, i) => peerOf(one, i, networks)),
       metrics: drawn.metrics,
       offloads: { ...drawn.offloads, udpGso: 'auto', udpGro: 'auto' } as Config['offloads'],

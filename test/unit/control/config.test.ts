@@ -48,6 +48,7 @@ peers: { host-b: { publicKey: ${KEY_B} } }
           sourceCheck: true,
         },
       ],
+      flannels: [],
       peers: [
         {
           name: 'host-b',
@@ -406,7 +407,7 @@ describe('jsonSchema', () => {
   })
 
   test('does not know what this version does not deliver', () => {
-    for (const word of ['flannel', 'bridge', 'stormLimit', 'suppressArp', 'masquerade', 'etcd']) {
+    for (const word of ['bridge', 'stormLimit', 'suppressArp', 'masquerade', 'etcd']) {
       expect(text).not.toContain(word)
     }
   })

@@ -144,7 +144,7 @@ const ROWS: Row[] = [
     what: 'want secure | plain, got "none"',
     mend: 'write',
   },
-  inBlue('type: geneve', 'type', 'want vxlan, got "geneve"', 'one of these'),
+  inBlue('type: geneve', 'type', 'want vxlan | flannel, got "geneve"', 'one of these'),
   inBlue('device: taps', 'device', 'want tap | tun, got "taps"', 'one of these'),
   inBlue('interface: a/b', 'interface', INTERFACE, 'vt42'),
   inBlue('interface: "a b"', 'interface', INTERFACE, 'vt42'),
