@@ -10,6 +10,9 @@ import { codeOf, Refusal, refusalFrom } from './refusal.ts'
 /** What a packet costs on the wire beside itself, bytes: Ethernet 14 + VXLAN 8 + UDP 8 + IPv4 20 or IPv6 40. */
 export const OVERHEAD_IPV4 = 50
 export const OVERHEAD_IPV6 = 70
+/** UDP 8 + IPv4 20 or IPv6 40: bare IP inside. */
+export const OVERHEAD_BARE_IPV4 = 28
+export const OVERHEAD_BARE_IPV6 = 48
 /** UDP 8 + IPv4 20 or IPv6 40, and WireGuard's header 16 and tag 16: bare IP inside. */
 export const OVERHEAD_SECURE_TUN_IPV4 = 60
 export const OVERHEAD_SECURE_TUN_IPV6 = 80
@@ -254,7 +257,8 @@ export class NetworkDevice {
 }
 
 /** What a packet of the network costs beside itself. `v6`: any end of it may be IPv6. */
-export function overhead(network: Pick<NetworkConfig, 'security' | 'device'>, v6: boolean): number {
+export function overhead(network: Pick<NetworkConfig, 'security' | 'device' | 'bare'>, v6: boolean): number {
+  if (network.bare) return v6 ? OVERHEAD_BARE_IPV6 : OVERHEAD_BARE_IPV4
   if (network.security === 'plain') return v6 ? OVERHEAD_IPV6 : OVERHEAD_IPV4
   if (network.device === 'tun') return v6 ? OVERHEAD_SECURE_TUN_IPV6 : OVERHEAD_SECURE_TUN_IPV4
   return v6 ? OVERHEAD_SECURE_TAP_IPV6 : OVERHEAD_SECURE_TAP_IPV4

@@ -67,6 +67,8 @@ export interface NetworkConfig {
   readonly fdb: readonly { readonly mac: string; readonly vtep: string }[]
   readonly routes: boolean
   readonly sourceCheck: boolean
+  /** Plain layer 3 only: IP packets stand in UDP as they are, without VXLAN. */
+  readonly bare?: boolean
 }
 
 /** A network whose VNI, port, back end, address and members come from the store. It is layer 3. */

@@ -3,7 +3,7 @@
 import type { Draft, Member, NetworkDraft, PeerDraft } from './draft.ts'
 import type { Faults, Path } from './fault.ts'
 import { STORES } from './flannel-check.ts'
-import { ENDPOINT_WANT } from './schema.ts'
+import { ENDPOINT_WANT } from './form.ts'
 
 const PLAIN_MEANT = 'write `security: plain` if clear text is meant'
 const FROM_PUBKEY = 'which `vtepd pubkey` prints there'

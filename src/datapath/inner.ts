@@ -1,4 +1,5 @@
 // What the inbound walk asks of a frame inside a datagram, beyond its headers' own codecs. Temperature: hot.
+import type { Batch } from '../batch.ts'
 import * as ecn from '../wire/ecn.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as ipv4 from '../wire/ipv4.ts'
@@ -37,4 +38,22 @@ export function combineEcn(bytes: Uint8Array, packet: number, end: number, outer
     if (now !== inner) ipv6.setEcn(bytes, packet, now)
   }
   return 0
+}
+
+/**
+ * Whether twenty bytes are the same. Words through a DataView, since datagrams lie at any offset: a third of the time of twenty
+ * bytes (npm run bench -- walk).
+ */
+export function same(view: DataView, a: number, b: number): boolean {
+  return (
+    view.getInt32(a) === view.getInt32(b) &&
+    view.getInt32(a + 4) === view.getInt32(b + 4) &&
+    view.getInt32(a + 8) === view.getInt32(b + 8) &&
+    view.getInt32(a + 12) === view.getInt32(b + 12) &&
+    view.getInt32(a + 16) === view.getInt32(b + 16)
+  )
+}
+
+export function viewOf({ bytes }: Batch): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -4,7 +4,7 @@
 //   2 find who gets it            overlay/fdb, or the network's flood list (layer 3: overlay/routes)
 //   3 compare with the path       overlay/vteps; too big: an ICMP answer goes back into the device (RFC 4459 §3.2); mss.ts
 //   4 write the VXLAN header      wire/vxlan, into the headroom (plain layer 3: an Ethernet header in front of the packet first;
-//                                 secure layer 3: nothing)
+//                                 secure or bare layer 3: nothing)
 //   5 choose port and TOS         wire/flow, wire/ecn
 //   6 secure: take counters       wireguard/session; without a session the packet is staged, native seals while it sends
 // The datagrams' batch has columns of its own over the frames' slab: bytes stay where the kernel put them, and copies for
@@ -175,7 +175,8 @@ export class Outbound {
         )
       : network.routes.find4(ipv4.dst(bytes, packet))
     if (vtep === drop.NONE) return this.refuse(drop.NO_ROUTE, i)
-    if (network.secure) {
+    if (network.secure || network.bare) {
+      this.hash = 0
       this.put(network, i, vtep, packet)
       return false
     }

@@ -1,5 +1,6 @@
 // The networks this host is in: by VNI and port for what comes in, by device id for what goes out; who may speak in each.
 // RFC 7348 §4.1. A network's id is its device's id in native. Temperature: hot (byVni, columns), cold (add, remove).
+import { NONE } from '../drop.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as vxlan from '../wire/vxlan.ts'
 import type { Fdb } from './fdb.ts'
@@ -18,8 +19,11 @@ export interface Range {
 
 export class Network {
   readonly id: number
+  /** NONE: bare. */
   readonly vni: number
   readonly layer2: boolean
+  /** Packets stand in UDP as they are: no VNI tells whose they are, the port does. */
+  readonly bare: boolean
   /** Sealed: frames behind a VXLAN header, packets bare. */
   readonly secure: boolean
   /** UDP port of a plain network; 0: a secure one. */
@@ -54,9 +58,10 @@ export class Network {
     this.id = id
     this.vni = vni
     this.layer2 = layer2
+    this.bare = vni === NONE
     this.secure = port === 0
     this.port = port
-    this.front = layer2 ? vxlan.LEN : this.secure ? 0 : vxlan.LEN + ethernet.LEN
+    this.front = layer2 ? vxlan.LEN : this.secure || this.bare ? 0 : vxlan.LEN + ethernet.LEN
     this.fdb = fdb
     this.routes = routes
   }
@@ -76,10 +81,15 @@ export class Network {
 export class Networks {
   private readonly byId: (Network | undefined)[] = []
   private readonly byNumber = new Map<number, Network>()
+  private readonly byPort = new Map<number, Network>()
+  /** Whether there is a bare network at all. */
+  anyBare = false
 
   add(network: Network): void {
     this.byId[network.id] = network
-    this.byNumber.set(network.vni, network)
+    if (network.bare) this.byPort.set(network.port, network)
+    else this.byNumber.set(network.vni, network)
+    this.anyBare = this.byPort.size > 0
   }
 
   remove(id: number): void {
@@ -87,6 +97,8 @@ export class Networks {
     if (!network) return
     // Another network may have taken the VNI over.
     if (this.byNumber.get(network.vni) === network) this.byNumber.delete(network.vni)
+    if (this.byPort.get(network.port) === network) this.byPort.delete(network.port)
+    this.anyBare = this.byPort.size > 0
     this.byId[id] = undefined
   }
 
@@ -100,8 +112,13 @@ export class Networks {
     return this.byNumber.get(vni)
   }
 
+  /** The bare network of a port, which is no other network's. */
+  bareOn(port: number): Network | undefined {
+    return this.byPort.get(port)
+  }
+
   all(): Network[] {
-    return [...this.byNumber.values()]
+    return this.byId.filter((network) => network !== undefined)
   }
 }
 
