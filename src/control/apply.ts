@@ -3,17 +3,19 @@
 // anew; everything else changes live, and networks that are the same are not touched. Cold.
 import { createHash } from 'node:crypto'
 import { isIP, isIPv6 } from 'node:net'
-import { ADDR_LEN } from '../batch.ts'
 import { type Counters, MAX_NETWORKS, VTEP_MTU } from '../counters.ts'
 import type { Far, Mailbox, Settings } from '../datapath/mailbox.ts'
+import { NONE } from '../drop.ts'
 import { aeadEngine, pathMtu } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import { ANY, CIDRS, PEERS } from '../overlay/networks.ts'
-import { keyWords } from '../overlay/vteps.ts'
 import * as cidr from './cidr.ts'
 import { ConfigError, underlayFaults } from './config.ts'
 import { defaultMtu, NetworkDevice, overhead } from './device.ts'
+import { far, farBehind, macBytes, range } from './far.ts'
+import { Members } from './members.ts'
 import type { Config, NetworkConfig, PeerConfig } from './model.ts'
+import type { PlacedPeer } from './placed-peer.ts'
 import { Refusal } from './refusal.ts'
 import type { Resolver } from './resolve.ts'
 import { Sockets } from './sockets.ts'
@@ -22,21 +24,15 @@ import type { LocalAddress } from './underlay.ts'
 
 const ETHERNET_MTU = 1500
 
-/** A peer's place in a network as the data thread has it. */
-export interface PlacedPeer {
-  readonly peer: PeerConfig
-  /** Of a plain network: where it is. Of a secure one null: src/control/tunnels knows, and it may move. */
-  readonly address: string | null
-  readonly port: number
-  /** -1: the data thread had no room. */
-  vtep: number
-}
-
 export interface Running {
   config: NetworkConfig
   readonly id: number
   readonly device: NetworkDevice
   placed: PlacedPeer[]
+  /** Of a network whose members come from the store: they, in place of `placed`. */
+  readonly members: Members | null
+  /** Of a plain network: the sockets that it sends by, true: those of IPv6. */
+  pools: ReadonlyMap<boolean, number>
   /** The device has been brought up once; from then on up and down are the host's business. */
   started: boolean
 }
@@ -60,6 +56,8 @@ export class Overlay {
   private readonly leaveDown: boolean
   private underlay: readonly LocalAddress[] = []
   private config: Config | null = null
+  /** By network: the members that the store gives it. */
+  private readonly stored = new Map<string, ReadonlyMap<string, PeerConfig>>()
   private visiting = false
 
   constructor(parts: OverlayParts, offloads: Config['offloads']) {
@@ -76,7 +74,10 @@ export class Overlay {
     refuseFaults(config, underlay)
     this.underlay = underlay
     this.config = config
-    const gone = [...this.running.values()].filter((r) => !config.networks.some((n) => sameIdentity(n, r.config)))
+    for (const name of this.stored.keys()) if (!config.networks.some((n) => n.name === name)) this.stored.delete(name)
+    const stays = (r: Running): boolean =>
+      (r.members !== null) === this.stored.has(r.config.name) && config.networks.some((n) => sameIdentity(n, r.config))
+    const gone = [...this.running.values()].filter((r) => !stays(r))
     for (const r of gone) await this.remove(r)
     this.sockets.begin()
     await this.openTunnels(config)
@@ -101,10 +102,18 @@ export class Overlay {
     }
   }
 
+  /** A network of `apply` whose peers are these, and none of the configuration's; said before `apply` has it, or later. */
+  async setMembers(network: string, members: ReadonlyMap<string, PeerConfig>): Promise<void> {
+    this.stored.set(network, members)
+    const r = this.running.get(network)
+    if (r?.members) await this.placeMembers(r, r.members, false)
+  }
+
   /** Whether every peer of every network has an address and a place. */
   complete(): boolean {
     if (!this.config) return false
     for (const r of this.running.values()) {
+      if (r.members && !r.members.complete) return false
       const want = peersOf(this.config, r.config).length
       if (r.placed.filter((p) => p.vtep >= 0).length !== want) return false
     }
@@ -119,7 +128,7 @@ export class Overlay {
   /** The peer of a secure network that the data thread knows by these words. */
   nameOf(r: Running, words: readonly number[]): string | null {
     if (r.config.security !== 'secure') return null
-    return r.placed.find((p) => this.tunnels.tunnel(p.peer.publicKey!) === words[3])?.peer.name ?? null
+    return placedIn(r).find((p) => this.tunnels.tunnel(p.peer.publicKey!) === words[3])?.peer.name ?? null
   }
 
   /** After names have new addresses. */
@@ -147,7 +156,7 @@ export class Overlay {
   /** Asks the kernel for every peer's path MTU again; tells the data thread what changed. */
   async refreshMtus(): Promise<void> {
     for (const r of this.running.values()) {
-      for (const p of r.placed) {
+      for (const p of placedIn(r)) {
         // Tunnels ask for themselves.
         if (p.vtep < 0 || p.address === null) continue
         const mtu = pathMtu(sockaddr.pack(p.address, p.port))
@@ -165,11 +174,13 @@ export class Overlay {
   private async add(n: NetworkConfig): Promise<void> {
     const id = this.freeId()
     const device = NetworkDevice.open(n, this.config!.offloads, this.defaultMac(n), this.mtuFor(n))
-    const r: Running = { config: n, id, device, placed: [], started: false }
+    const members = this.stored.has(n.name) ? this.membersOf(n.name) : null
+    const r: Running = { config: n, id, device, placed: [], members, pools: new Map(), started: false }
     try {
       const layer2 = n.device === 'tap'
       const port = n.security === 'secure' ? 0 : n.port
-      await this.mailbox.ask({ kind: 'add-network', id, vni: n.vni, layer2, port, settings: settings(r) })
+      const vni = n.bare ? NONE : n.vni
+      await this.mailbox.ask({ kind: 'add-network', id, vni, layer2, port, settings: settings(r) })
       await this.deviceChanged(r)
       this.running.set(n.name, r)
     } catch (error) {
@@ -187,6 +198,7 @@ export class Overlay {
   private async remove(r: Running): Promise<void> {
     await this.mailbox.ask({ kind: 'remove-device', id: r.id })
     await this.mailbox.ask({ kind: 'remove-network', id: r.id })
+    await r.members?.close()
     this.running.delete(r.config.name)
     r.device.close()
   }
@@ -209,6 +221,7 @@ export class Overlay {
   }
 
   private async placePeers(r: Running): Promise<void> {
+    if (r.members) return this.placeMembers(r, r.members, true)
     const { placed, peers } = r.config.security === 'secure' ? this.tunnelledPeers(r) : await this.plainPeers(r)
     const statics = r.config.fdb.flatMap((f) => {
       const k = placed.findIndex((p) => p.peer.name === f.vtep || p.address === f.vtep)
@@ -221,27 +234,43 @@ export class Overlay {
     else r.device.setRoutes([])
   }
 
+  private async placeMembers(r: Running, members: Members, all: boolean): Promise<void> {
+    const wanted = this.stored.get(r.config.name) ?? new Map()
+    if (all && r.config.security === 'plain') await this.poolsOf(r)
+    const changed = await members.apply(r.id, r.config, wanted, all)
+    // The store's subnets cover no end of a tunnel: src/control/flannel/desired.ts.
+    if (changed || all) r.device.setRoutes(r.config.routes ? members.prefixes(r.config.name) : [])
+  }
+
+  private membersOf(network: string): Members {
+    return new Members({
+      mailbox: this.mailbox,
+      far: async (peer) => {
+        const r = this.running.get(network)!
+        if (r.config.security === 'secure') {
+          const tunnel = await this.tunnels.hold(peer, this.config!.underlay.wireguardPort)
+          return { far: farBehind(tunnel, peer, r.config), address: null, port: 0 }
+        }
+        const { host: address, port } = peer.endpoint!
+        const pool = r.pools.get(isIPv6(address))
+        const at = port ?? r.config.port
+        return pool === undefined ? null : { far: far(peer, r.config, address, at, pool), address, port: at }
+      },
+      release: (key) => this.tunnels.release(key),
+    })
+  }
+
   private tunnelledPeers(r: Running): { placed: PlacedPeer[]; peers: Far[] } {
     const own = peersOf(this.config!, r.config)
     const placed = own.map((peer) => ({ peer, address: null, port: 0, vtep: -1 }))
     const peers = own.map((peer) => {
-      const tunnel = this.tunnels.tunnel(peer.publicKey!)
-      const nowhere = { sockaddr: new Uint8Array(ADDR_LEN), pool: -1, mtu: 0 }
-      return { words: keyWords(tunnel), tunnel, ...nowhere, ...behind(peer, r.config) }
+      return farBehind(this.tunnels.tunnel(peer.publicKey!), peer, r.config)
     })
     return { placed, peers }
   }
 
   private async plainPeers(r: Running): Promise<{ placed: PlacedPeer[]; peers: Far[] }> {
-    const pools = new Map<boolean, number>()
-    for (const l of this.underlay) pools.set(l.v6, await this.sockets.pool(l, r.config))
-    await this.mailbox.ask({
-      kind: 'set-strangers',
-      id: r.id,
-      port: r.config.port,
-      pool4: pools.get(false) ?? -1,
-      pool6: pools.get(true) ?? -1,
-    })
+    const pools = await this.poolsOf(r)
     const placed: PlacedPeer[] = []
     const peers: Far[] = []
     for (const peer of peersOf(this.config!, r.config)) {
@@ -255,6 +284,21 @@ export class Overlay {
       peers.push(far(peer, r.config, address, port, pool))
     }
     return { placed, peers }
+  }
+
+  // By which sockets the network sends, by family; peers and strangers alike.
+  private async poolsOf(r: Running): Promise<ReadonlyMap<boolean, number>> {
+    const pools = new Map<boolean, number>()
+    for (const l of this.underlay) pools.set(l.v6, await this.sockets.pool(l, r.config))
+    await this.mailbox.ask({
+      kind: 'set-strangers',
+      id: r.id,
+      port: r.config.port,
+      pool4: pools.get(false) ?? -1,
+      pool6: pools.get(true) ?? -1,
+    })
+    r.pools = pools
+    return pools
   }
 
   /** What is not in the device's own prefixes, and covers no peer's endpoint: packets to it would go round in circles. */
@@ -326,24 +370,6 @@ function settings(r: Running): Settings {
   }
 }
 
-function far(peer: PeerConfig, n: NetworkConfig, address: string, port: number, pool: number): Far {
-  const packed = sockaddr.pack(address, port)
-  const mtu = Math.max(0, pathMtu(packed))
-  return { words: words(cidr.parseAddress(address)!), tunnel: -1, sockaddr: packed, pool, mtu, ...behind(peer, n) }
-}
-
-// The peer's MAC and prefixes in a network.
-function behind(peer: PeerConfig, n: NetworkConfig): Pick<Far, 'mac' | 'prefixes'> {
-  const place = peer.networks.find((p) => p.network === n.name)!
-  return {
-    mac: place.mac === null ? null : macBytes(place.mac),
-    prefixes: place.allowedIps.map((text) => {
-      const c = cidr.parseCidr(text)!
-      return { words: prefixWords(c), v6: c.v6, length: c.length }
-    }),
-  }
-}
-
 // Peers that speak through a tunnel: those with a place in a secure network.
 function tunnelled(config: Config): PeerConfig[] {
   const secure = new Set(config.networks.filter((n) => n.security === 'secure').map((n) => n.name))
@@ -362,6 +388,11 @@ function peersOf(config: Config, n: NetworkConfig): PeerConfig[] {
   return config.peers.filter((p) => p.networks.some((x) => x.network === n.name))
 }
 
+/** Of a running network, wherever they come from. */
+export function placedIn(r: Running): readonly PlacedPeer[] {
+  return r.members ? [...r.members.all()] : r.placed
+}
+
 /** What a running network cannot change without being made anew. */
 function sameIdentity(a: NetworkConfig, b: NetworkConfig): boolean {
   return (
@@ -371,27 +402,7 @@ function sameIdentity(a: NetworkConfig, b: NetworkConfig): boolean {
     a.interface === b.interface &&
     a.security === b.security &&
     (a.security === 'secure' || a.port === b.port) &&
-    a.netns === b.netns
+    a.netns === b.netns &&
+    a.bare === b.bare
   )
-}
-
-/** Six bytes of `02:00:…`. */
-export function macBytes(text: string): Uint8Array {
-  return Uint8Array.from(text.split(':'), (pair) => Number.parseInt(pair, 16))
-}
-
-/** An address as four big-endian words, IPv4 mapped into IPv6. */
-export function words(c: cidr.Cidr): number[] {
-  const value = c.v6 ? c.value : (0xffffn << 32n) | c.value
-  return [96n, 64n, 32n, 0n].map((shift) => Number((value >> shift) & 0xffffffffn) | 0)
-}
-
-function range(text: string): { words: number[]; length: number } {
-  const c = cidr.parsePrefix(text)!
-  return { words: words(cidr.network(c)), length: c.v6 ? c.length : c.length + 96 }
-}
-
-// Layer 3 prefixes: IPv4 in the first word.
-function prefixWords(c: cidr.Cidr): number[] {
-  return c.v6 ? words(c) : [Number(c.value) | 0, 0, 0, 0]
 }

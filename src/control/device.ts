@@ -115,8 +115,9 @@ export class NetworkDevice {
 
   /** Prefixes that are routed into the device. Those that fell away are removed. */
   setRoutes(prefixes: readonly string[]): void {
+    const wanted = new Set(prefixes)
     for (const old of this.routes) {
-      if (!prefixes.includes(old)) {
+      if (!wanted.has(old)) {
         ignore(['ESRCH', 'ENOENT', 'ENODEV'], () => netdev.delRoute(old, this.config.interface, this.netns))
       }
     }

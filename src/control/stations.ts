@@ -1,7 +1,8 @@
 // `vtepd fdb`: stations by network, listed, added and removed in the data thread's tables. Cold.
 import type { FdbRow, Mailbox } from '../datapath/mailbox.ts'
 import { ApiError, type FdbEntry } from './api.ts'
-import { macBytes, type Overlay, type Running } from './apply.ts'
+import type { Overlay, Running } from './apply.ts'
+import { macBytes } from './far.ts'
 import { isGroupMac, isZeroMac, parseMac } from './mac.ts'
 import { fdbEntry } from './report.ts'
 

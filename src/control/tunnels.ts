@@ -3,29 +3,22 @@
 // so that it never stalls a packet.
 import { randomFillSync } from 'node:crypto'
 import { isIP } from 'node:net'
-import {
-  type Counters,
-  MAX_TUNNELS,
-  STAT_NOW,
-  TUNNEL_HANDSHAKE,
-  TUNNEL_HANDSHAKING,
-  TUNNEL_RX_BYTES,
-  TUNNEL_STATE,
-  TUNNEL_TX_BYTES,
-  TUNNEL_UP,
-} from '../counters.ts'
+import { type Counters, MAX_TUNNELS } from '../counters.ts'
 import type { Mailbox, News } from '../datapath/mailbox.ts'
 import * as drop from '../drop.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import { Handshakes, type Outcome, ready, type Why } from '../wireguard/handshakes.ts'
-import { endpointText } from './endpoint.ts'
+import { CODES } from './handshake-code.ts'
 import type { PeerConfig } from './model.ts'
 import { Refusal } from './refusal.ts'
+import { type Place, type Remote, seenOf, sessionOf } from './remote.ts'
 import type { PeerSession } from './report.ts'
 import type { Resolver } from './resolve.ts'
 import type { Secret } from './secret.ts'
 import { type Call, Visit } from './visit.ts'
 import type { Seen } from './wg-state.ts'
+
+export type { Place } from './remote.ts'
 
 /** What is said of a message that is for another key than ours, or for a handshake of another's. */
 const NOT_OURS: readonly Why[] = ['no-key', 'bad-mac', 'no-handshake', 'bad-cookie']
@@ -35,39 +28,6 @@ const RESOLVE_AFTER = 2
 
 /** Outcomes that are told together at most: what the data thread has not heard of counts as waiting, and many of those as load. */
 const TOLD_TOGETHER = 32
-
-const CODES: Record<Why, number> = {
-  'not-wireguard': drop.NOT_WIREGUARD,
-  'no-key': drop.UNKNOWN_PEER,
-  'bad-mac': drop.BAD_MAC,
-  'rate-limited': drop.HANDSHAKE_LIMITED,
-  'unknown-peer': drop.UNKNOWN_PEER,
-  'bad-tag': drop.BAD_TAG,
-  replay: drop.REPLAY,
-  flood: drop.HANDSHAKE_LIMITED,
-  'no-handshake': drop.UNKNOWN_PEER,
-  'bad-cookie': drop.BAD_TAG,
-}
-
-export interface Place {
-  readonly address: string
-  readonly port: number
-}
-
-interface Remote {
-  readonly id: number
-  /** In no network, and no peer of the configuration: `want` and `retain` leave it alone. */
-  readonly guest: boolean
-  peer: PeerConfig
-  /** The endpoint that the configuration gave last; null: none, or a name without an address yet. */
-  configured: Place | null
-  /** Where it is: the configuration's word, or where it called from. */
-  place: Place | null
-  /** Initiations since the last session. */
-  attempts: number
-  /** Of the last session, by the monotonic clock and since 1970: asked twice, the answer is the same. */
-  handshake: { at: number; wallMs: number }
-}
 
 export interface TunnelsParts {
   readonly mailbox: Mailbox
@@ -132,14 +92,34 @@ export class TunnelControl {
       const had = this.byKey.get(peer.publicKey!)
       if (had) await this.change(had, peer, port)
       else await this.add(peer, port)
+      this.byKey.get(peer.publicKey!)!.listed = true
     }
+  }
+
+  /** The same for one that the configuration knows nothing of, until `release`. Answers its number. */
+  async hold(peer: PeerConfig, port: number): Promise<number> {
+    const had = this.byKey.get(peer.publicKey!)
+    if (!had) await this.add(peer, port)
+    else if (!had.listed && !had.guest) await this.change(had, peer, port)
+    const remote = this.byKey.get(peer.publicKey!)!
+    remote.held = true
+    return remote.id
+  }
+
+  /** Nothing refers to it any more on behalf of `hold`. */
+  async release(publicKey: string): Promise<void> {
+    const remote = this.byKey.get(publicKey)
+    if (!remote) return
+    remote.held = false
+    if (!remote.listed && !remote.guest) await this.remove(publicKey, remote)
   }
 
   /** Lets go of all others. Nothing refers to them any more. */
   async retain(peers: readonly PeerConfig[]): Promise<void> {
     const keys = new Set(peers.map((p) => p.publicKey))
     for (const [key, remote] of this.byKey) {
-      if (!keys.has(key) && !remote.guest) await this.remove(key, remote)
+      remote.listed = keys.has(key)
+      if (!remote.listed && !remote.held && !remote.guest) await this.remove(key, remote)
     }
   }
 
@@ -184,32 +164,13 @@ export class TunnelControl {
   /** For `status`. */
   session(publicKey: string): PeerSession | null {
     const remote = this.byKey.get(publicKey)
-    if (!remote) return null
-    const { counters } = this.p
-    const completed = counters.tunnel(remote.id, TUNNEL_HANDSHAKE)
-    const state = counters.tunnel(remote.id, TUNNEL_STATE)
-    const age = Math.max(0, counters.stats[STAT_NOW]! - completed)
-    return {
-      endpoint: remote.place ? endpointText(remote.place.address, remote.place.port) : null,
-      lastHandshakeSeconds: completed === 0 ? null : Math.floor(age / 1000),
-      state: state === TUNNEL_UP ? 'up' : state === TUNNEL_HANDSHAKING ? 'handshaking' : 'idle',
-    }
+    return remote ? sessionOf(remote, this.p.counters) : null
   }
 
   /** For wg(8); null: there is no tunnel to this key. */
   seen(publicKey: string): Seen | null {
     const remote = this.byKey.get(publicKey)
-    if (!remote) return null
-    const { counters } = this.p
-    const at = counters.tunnel(remote.id, TUNNEL_HANDSHAKE)
-    if (at !== remote.handshake.at) remote.handshake = { at, wallMs: Date.now() - monotonic() + at }
-    const { wallMs } = remote.handshake
-    return {
-      endpoint: remote.place,
-      lastHandshake: at === 0 ? null : { sec: Math.floor(wallMs / 1000), nsec: Math.floor(wallMs % 1000) * 1_000_000 },
-      rxBytes: counters.tunnel(remote.id, TUNNEL_RX_BYTES),
-      txBytes: counters.tunnel(remote.id, TUNNEL_TX_BYTES),
-    }
+    return remote ? seenOf(remote, this.p.counters, monotonic()) : null
   }
 
   /** Somebody says where a peer is, in the same words as before: it is called there, wherever it has moved,
@@ -267,7 +228,17 @@ export class TunnelControl {
     psk?.fill(0)
     const configured = this.configured(peer, port)
     const never = { at: 0, wallMs: 0 }
-    const remote: Remote = { id, guest, peer, configured, place: null, attempts: 0, handshake: never }
+    const remote: Remote = {
+      id,
+      guest,
+      listed: false,
+      held: false,
+      peer,
+      configured,
+      place: null,
+      attempts: 0,
+      handshake: never,
+    }
     this.byKey.set(peer.publicKey!, remote)
     this.byId[id] = remote
     await this.order(remote, configured)

@@ -46,8 +46,11 @@ export interface MemberPlace {
   readonly fault: string | null
 }
 
-/** Why the store's back end cannot be what the file wants; null: it can. */
-export function backendFault(file: FlannelConfig, { backend }: StoreConfig): string | null {
+/** Why what the store says cannot be what the file and this host want; null: it can. */
+export function storeFault(file: FlannelConfig, config: StoreConfig, { underlay }: Here): string | null {
+  const { backend } = config
+  const own = underlay.find((l) => covered(l.address, config))
+  if (own) return `our own underlay address ${own.address} is inside the network; give one of them other addresses`
   const clear = backend.type === 'host-gw' || backend.type === 'udp'
   if (file.security === 'secure' && clear) {
     return `the store's back end is ${backend.type}, which is clear text; write \`security: plain\` if that is meant`
@@ -58,7 +61,7 @@ export function backendFault(file: FlannelConfig, { backend }: StoreConfig): str
   return null
 }
 
-/** The network as `Overlay.apply` takes it. The caller has looked at `backendFault`. */
+/** The network as `Overlay.apply` takes it. The caller has looked at `storeFault`. */
 export function desiredNetwork(file: FlannelConfig, m: Membership, here: Here): Desired {
   const { backend } = m.config
   const mtu = file.mtu ?? deviceMtu(file, m.config, here)
@@ -176,8 +179,24 @@ export class Placer {
     if (address === null) return `it has no public ${family} address`
     const { underlay } = this.here
     if (!underlay.some((l) => l.v6 === v6)) return `this host has no ${family} underlay address`
-    return underlay.some((l) => l.address === address) ? `${address} is this host's own address` : null
+    if (underlay.some((l) => l.address === address)) return `${address} is this host's own address`
+    return covered(address, this.config)
+      ? `${address} is itself inside the network: a tunnel would lead into itself`
+      : null
   }
+}
+
+// Whether a lease may cover the address: subnets lie from SubnetMin to the end of SubnetMax.
+function covered(address: string, { ipv4, ipv6 }: StoreConfig): boolean {
+  const one = cidr.parseAddress(address)!
+  const range = one.v6 ? ipv6 : ipv4
+  if (range === null) return false
+  const size = 1n << BigInt(cidr.bits(one.v6) - range.subnetLength)
+  const [first, last] = [range.subnetMin, range.subnetMax].map((text) => cidr.parseAddress(text)!.value) as [
+    bigint,
+    bigint,
+  ]
+  return one.value >= first && one.value < last + size
 }
 
 // The larger overhead wherever both families are spoken: one device has one MTU.

@@ -1,0 +1,173 @@
+// The members of one network that come from the store instead of the configuration: thousands, a few of which change at a
+// time. What is wanted is compared with what is placed, and the data thread hears of the difference alone. Several members may
+// have one far end (an old lease of a host beside its new one): it gets what is behind all of them. Cold.
+import type { Far, Mailbox } from '../datapath/mailbox.ts'
+import type { NetworkConfig, PeerConfig } from './model.ts'
+import type { PlacedPeer } from './placed-peer.ts'
+
+/** Far ends in one order, so that no batch of packets waits for thousands. */
+const TOGETHER = 256
+
+/** What a network's members need of the rest. */
+export interface MembersParts {
+  readonly mailbox: Mailbox
+  /** A place's address and port, and what the data thread is to know; null: no way leads there. */
+  far(peer: PeerConfig): Promise<{ readonly far: Far; readonly address: string | null; readonly port: number } | null>
+  /** Nothing names the peer's tunnel any more. */
+  release(publicKey: string): Promise<void>
+}
+
+interface End {
+  /** By name; more than one only when members share it. */
+  readonly members: Map<string, PeerConfig>
+  placed: PlacedPeer | null
+}
+
+export class Members {
+  private readonly p: MembersParts
+  private wanted: ReadonlyMap<string, PeerConfig> = new Map()
+  private readonly ends = new Map<string, End>()
+  private readonly byVtep = new Map<number, PlacedPeer>()
+  private readonly faulty = new Set<string>()
+
+  constructor(parts: MembersParts) {
+    this.p = parts
+  }
+
+  /** How many are wanted. */
+  get size(): number {
+    return this.wanted.size
+  }
+
+  /** Whether each has a place. */
+  get complete(): boolean {
+    return this.faulty.size === 0
+  }
+
+  /** Far ends that are placed. */
+  all(): Iterable<PlacedPeer> {
+    return this.byVtep.values()
+  }
+
+  at(vtep: number): PlacedPeer | undefined {
+    return this.byVtep.get(vtep)
+  }
+
+  /** Whether a member, by its name, has a place. */
+  isPlaced(name: string): boolean {
+    const peer = this.wanted.get(name)
+    return peer !== undefined && this.ends.get(endOf(peer))?.placed != null
+  }
+
+  /** Prefixes behind all members that are placed. */
+  prefixes(network: string): string[] {
+    const all: string[] = []
+    for (const { peer } of this.byVtep.values()) all.push(...behind(peer, network))
+    return all
+  }
+
+  /**
+   * Makes it these members. A member whose object is the same as before is left alone, unless `all`: sockets or tunnels are
+   * others than before. Answers whether anything changed.
+   */
+  async apply(id: number, n: NetworkConfig, wanted: ReadonlyMap<string, PeerConfig>, all: boolean): Promise<boolean> {
+    const dirty = this.compare(wanted)
+    if (all) for (const key of this.ends.keys()) dirty.add(key)
+    this.wanted = wanted
+    const come: string[] = []
+    const gone: string[] = []
+    for (const key of dirty) (this.ends.get(key)!.members.size > 0 ? come : gone).push(key)
+    // Those that come first: a subnet that moves from one to another is never without an owner.
+    for (let k = 0; k < come.length; k += TOGETHER) await this.put(id, n, come.slice(k, k + TOGETHER))
+    if (gone.length > 0) await this.drop(id, gone)
+    return dirty.size > 0
+  }
+
+  /** The network is gone, and all that was placed with it. */
+  async close(): Promise<void> {
+    const keys = [...this.byVtep.values()].flatMap(({ peer }) => peer.publicKey ?? [])
+    this.byVtep.clear()
+    this.ends.clear()
+    this.wanted = new Map()
+    for (const key of keys) await this.p.release(key)
+  }
+
+  // Notes who is behind each end now; answers the ends where that is not as before.
+  private compare(wanted: ReadonlyMap<string, PeerConfig>): Set<string> {
+    const dirty = new Set<string>()
+    for (const [name, peer] of this.wanted) {
+      if (wanted.get(name) === peer) continue
+      const key = endOf(peer)
+      this.ends.get(key)!.members.delete(name)
+      dirty.add(key)
+    }
+    for (const [name, peer] of wanted) {
+      if (this.wanted.get(name) === peer) continue
+      const key = endOf(peer)
+      let end = this.ends.get(key)
+      if (!end) {
+        end = { members: new Map(), placed: null }
+        this.ends.set(key, end)
+      }
+      end.members.set(name, peer)
+      dirty.add(key)
+    }
+    return dirty
+  }
+
+  private async put(id: number, n: NetworkConfig, keys: readonly string[]): Promise<void> {
+    const found = await Promise.all(
+      keys.map(async (key) => {
+        const peer = joined(this.ends.get(key)!, n.name)
+        return { key, peer, place: await this.p.far(peer) }
+      }),
+    )
+    const homeless = found.filter(({ place }) => place === null).map(({ key }) => key)
+    if (homeless.length > 0) await this.drop(id, homeless)
+    const usable = found.filter(({ place }) => place !== null)
+    const peers = usable.map(({ place }) => place!.far)
+    const ids = await this.p.mailbox.ask<number[]>({ kind: 'change-peers', id, peers, gone: [] })
+    usable.forEach(({ key, peer, place }, k) => {
+      const { address, port } = place!
+      this.note(key, ids[k]! < 0 ? null : { peer, address, port, vtep: ids[k]! })
+    })
+  }
+
+  private async drop(id: number, keys: readonly string[]): Promise<void> {
+    const had = keys.flatMap((key) => this.ends.get(key)!.placed ?? [])
+    if (had.length > 0) {
+      await this.p.mailbox.ask({ kind: 'change-peers', id, peers: [], gone: had.map(({ vtep }) => vtep) })
+    }
+    for (const key of keys) this.note(key, null)
+    for (const { peer } of had) if (peer.publicKey !== null) await this.p.release(peer.publicKey)
+  }
+
+  private note(key: string, placed: PlacedPeer | null): void {
+    const end = this.ends.get(key)!
+    if (end.placed) this.byVtep.delete(end.placed.vtep)
+    end.placed = placed
+    if (placed) this.byVtep.set(placed.vtep, placed)
+    if (placed === null && end.members.size > 0) this.faulty.add(key)
+    else this.faulty.delete(key)
+    if (end.members.size === 0) this.ends.delete(key)
+  }
+}
+
+// What the data thread knows it by: a key, or an address.
+function endOf({ publicKey, endpoint }: PeerConfig): string {
+  return publicKey ?? endpoint!.host
+}
+
+// Of members that share an end the newest says what it is like.
+function joined({ members }: End, network: string): PeerConfig {
+  const all = [...members.values()]
+  const last = all.at(-1)!
+  if (all.length === 1) return last
+  const allowedIps = all.flatMap((peer) => [...behind(peer, network)])
+  const mac = last.networks[0]!.mac
+  return { ...last, networks: [{ network, allowedIps: [...new Set(allowedIps)], mac }] }
+}
+
+function behind(peer: PeerConfig, network: string): readonly string[] {
+  return peer.networks.find((place) => place.network === network)!.allowedIps
+}

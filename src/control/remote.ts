@@ -1,0 +1,62 @@
+// A far end of WireGuard as the control thread knows it, and what there is to say of it. Cold.
+import {
+  type Counters,
+  STAT_NOW,
+  TUNNEL_HANDSHAKE,
+  TUNNEL_HANDSHAKING,
+  TUNNEL_RX_BYTES,
+  TUNNEL_STATE,
+  TUNNEL_TX_BYTES,
+  TUNNEL_UP,
+} from '../counters.ts'
+import { endpointText } from './endpoint.ts'
+import type { PeerConfig } from './model.ts'
+import type { PeerSession } from './report.ts'
+import type { Seen } from './wg-state.ts'
+
+export interface Place {
+  readonly address: string
+  readonly port: number
+}
+
+export interface Remote {
+  readonly id: number
+  /** In no network, and no peer of the configuration: `want` and `retain` leave it alone. */
+  readonly guest: boolean
+  /** The configuration has it, as a peer; `hold` wants it. Either is a reason to stay, and the first has the last word. */
+  listed: boolean
+  held: boolean
+  peer: PeerConfig
+  /** The endpoint that the configuration gave last; null: none, or a name without an address yet. */
+  configured: Place | null
+  /** Where it is: the configuration's word, or where it called from. */
+  place: Place | null
+  /** Initiations since the last session. */
+  attempts: number
+  /** Of the last session, by the monotonic clock and since 1970: asked twice, the answer is the same. */
+  handshake: { at: number; wallMs: number }
+}
+
+export function sessionOf(remote: Remote, counters: Counters): PeerSession {
+  const completed = counters.tunnel(remote.id, TUNNEL_HANDSHAKE)
+  const state = counters.tunnel(remote.id, TUNNEL_STATE)
+  const age = Math.max(0, counters.stats[STAT_NOW]! - completed)
+  return {
+    endpoint: remote.place ? endpointText(remote.place.address, remote.place.port) : null,
+    lastHandshakeSeconds: completed === 0 ? null : Math.floor(age / 1000),
+    state: state === TUNNEL_UP ? 'up' : state === TUNNEL_HANDSHAKING ? 'handshaking' : 'idle',
+  }
+}
+
+/** `now`: of the monotonic clock. */
+export function seenOf(remote: Remote, counters: Counters, now: number): Seen {
+  const at = counters.tunnel(remote.id, TUNNEL_HANDSHAKE)
+  if (at !== remote.handshake.at) remote.handshake = { at, wallMs: Date.now() - now + at }
+  const { wallMs } = remote.handshake
+  return {
+    endpoint: remote.place,
+    lastHandshake: at === 0 ? null : { sec: Math.floor(wallMs / 1000), nsec: Math.floor(wallMs % 1000) * 1_000_000 },
+    rxBytes: counters.tunnel(remote.id, TUNNEL_RX_BYTES),
+    txBytes: counters.tunnel(remote.id, TUNNEL_TX_BYTES),
+  }
+}
