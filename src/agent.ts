@@ -1,10 +1,11 @@
 // The agent: builds every part and joins them. Control runs here, on the main thread, one change at a time; packets run on the
 // data thread (data-thread.ts). The only file that knows all rooms.
-import { isIP } from 'node:net'
 import type { Worker } from 'node:worker_threads'
-import { type AgentApi, ApiError, type FdbEntry, type Profile, type Status } from './control/api.ts'
+import { type AgentApi, ApiError, type FdbEntry, type LeaseRow, type Profile, type Status } from './control/api.ts'
 import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import { Captures } from './control/captures.ts'
+import { openFollower } from './control/flannel/follow.ts'
+import { Flannels } from './control/flannel/networks.ts'
 import { callableAt, type Home, hostView } from './control/home.ts'
 import { HostWatch } from './control/host-watch.ts'
 import type { Invited, InviteRequest } from './control/invite.ts'
@@ -12,10 +13,10 @@ import type { Joined, JoinRequest } from './control/join.ts'
 import { Membership, NO_HOME } from './control/membership.ts'
 import { Metrics } from './control/metrics.ts'
 import type { Config } from './control/model.ts'
+import { Names } from './control/names.ts'
 import { refusalFrom } from './control/refusal.ts'
 import { unchangeable } from './control/reload-check.ts'
 import * as report from './control/report.ts'
-import { Resolver } from './control/resolve.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
 import { addStation, listStations, removeStation } from './control/stations.ts'
 import { TunnelControl } from './control/tunnels.ts'
@@ -27,9 +28,6 @@ import type { Log } from './log.ts'
 import { spawnDataThread } from './spawn.ts'
 import { version } from './version.ts'
 
-/** Milliseconds: names are looked up again, and sooner while one has no address. */
-const RESOLVE = 60_000
-const RESOLVE_SOON = 5_000
 /** Milliseconds without a sign of life after which the data thread counts as stuck. */
 const ALIVE = 5000
 
@@ -52,11 +50,13 @@ export async function startAgent(config: Config, options: AgentOptions): Promise
 export class Agent implements AgentApi {
   /** Resolves when the agent has stopped and cleaned up. */
   readonly done: Promise<void>
+  /** Resolves once the members that the store knows have been put in place, the first time. */
+  readonly programmed: Promise<void>
   private config: Config
   private readonly options: AgentOptions
   private readonly log: Log
   private readonly counters = new Counters()
-  private readonly resolver = new Resolver()
+  private readonly names: Names
   private readonly startedAt = Date.now()
   private readonly hostWatch = new HostWatch(() => this.hostChanged())
   private worker: Worker | null = null
@@ -70,9 +70,10 @@ export class Agent implements AgentApi {
   private wg: WgSockets | null = null
   private metricsRegistry: Metrics | null = null
   private queue: Promise<unknown> = Promise.resolve()
-  private resolveTimer: NodeJS.Timeout | null = null
   private stopping = false
   private finished!: () => void
+  private programme!: () => void
+  private readonly flannels: Flannels
 
   constructor(config: Config, options: AgentOptions) {
     this.config = config
@@ -80,6 +81,28 @@ export class Agent implements AgentApi {
     this.log = options.log
     this.done = new Promise((resolve) => {
       this.finished = resolve
+    })
+    this.programmed = new Promise((resolve) => {
+      this.programme = resolve
+    })
+    this.names = new Names({
+      hosts: () => this.config.peers.flatMap((p) => p.endpoint?.host ?? []),
+      underlay: () => this.underlay,
+      complete: () => this.overlay.complete(),
+      changed: () => this.inTurn(() => this.overlay.replacePeers()),
+      log: options.log,
+    })
+    this.flannels = new Flannels({
+      runtimeDir: options.runtimeDir,
+      log: options.log,
+      follow: openFollower,
+      onLink: () => null,
+      setMembers: (network, members) => this.overlay.setMembers(network, members),
+      apply: () => this.applyAll(this.config, this.underlay),
+      setRoutes: () => {},
+      isPlaced: (network, peer) => this.overlay.running.get(network)?.members?.isPlaced(peer) ?? false,
+      inTurn: (change) => this.inTurn(change),
+      ready: () => this.flannels.ready && this.programme(),
     })
   }
 
@@ -92,17 +115,19 @@ export class Agent implements AgentApi {
       if (metrics) this.listener = await MetricsListener.open(metrics.host, metrics.port, this)
       await this.startDataThread()
       this.underlay = underlayOf(this.config)
-      await this.lookUpNames()
+      await this.names.lookUp()
       this.applied = new Overlay(await this.overlayParts(), this.config.offloads)
       this.captures = new Captures(this.mailbox, () => this.running)
       await this.overlay.apply(this.config, this.underlay)
       this.watchHost()
-      this.armResolver()
+      this.names.watch()
       this.wg = new WgSockets(this.wgHost())
       await this.wg.sync(this.config)
       for (const line of report.running(this.overlay, this.config, this.underlay)) this.log[line.level](line.text)
       this.membership = this.openMembership()
       await this.membership?.start()
+      await this.flannels.sync(this.config, this.underlay)
+      if (this.flannels.ready) this.programme()
     } catch (error) {
       await this.shutDown()
       throw error
@@ -131,7 +156,9 @@ export class Agent implements AgentApi {
   ready(): boolean {
     if (!this.applied || this.stopping) return false
     const all = this.running
-    return all.length === this.config.networks.length && all.every((r) => r.device.up) && this.applied.complete()
+    const wanted = this.config.networks.length + this.flannels.networks().length
+    const isUp = all.length === wanted && all.every((r) => r.device.up)
+    return isUp && this.flannels.ready && this.applied.complete()
   }
 
   /** Whether packets are carried: the data thread, which wakes every second, has done so lately. */
@@ -161,6 +188,10 @@ export class Agent implements AgentApi {
     return removeStation(this.mailbox, this.find(network), mac)
   }
 
+  leases(network?: string): LeaseRow[] {
+    return this.flannels.leases().filter((row) => network === undefined || row.network === network)
+  }
+
   async reload(): Promise<void> {
     const { readConfig } = this.options
     if (!readConfig) throw new ApiError(409, 'this agent was started without a file; restart it with other flags')
@@ -170,6 +201,7 @@ export class Agent implements AgentApi {
       throw new ApiError(409, 'the file asks for what cannot change live; restart the agent', faults)
     await this.inTurn(() => this.replace(next))
     await this.wg?.sync(next)
+    await this.flannels.sync(next, this.underlay)
     this.log.info('configuration reloaded')
   }
 
@@ -227,12 +259,13 @@ export class Agent implements AgentApi {
   }
 
   private async overlayParts(): Promise<OverlayParts> {
-    const { counters, mailbox, resolver } = this
+    const { counters, mailbox } = this
+    const { resolver } = this.names
     const tunnels = await TunnelControl.open({
       mailbox,
       counters,
       resolver,
-      lookUp: (host) => this.lookUp([host]),
+      lookUp: (host) => this.names.lookUp([host]),
       said: (line) => this.log.info(line),
       told: (speaker, body) => this.membership?.hear(speaker, body),
     })
@@ -269,17 +302,23 @@ export class Agent implements AgentApi {
       const underlay = underlayOf(next)
       this.config = next
       this.underlay = underlay
-      await this.lookUpNames()
-      await this.overlay.apply(next, underlay)
+      await this.names.lookUp()
+      await this.applyAll(next, underlay)
     } catch (error) {
       this.config = before.config
       this.underlay = before.underlay
-      await this.overlay.apply(before.config, before.underlay)
+      await this.applyAll(before.config, before.underlay)
       throw error
     }
     this.watchHost()
-    this.armResolver()
+    this.names.watch()
     await this.captures.switch()
+  }
+
+  // The configuration's networks, and those that the store has told of.
+  private async applyAll(config: Config, underlay: readonly LocalAddress[]): Promise<void> {
+    await this.overlay.apply({ ...config, networks: [...config.networks, ...this.flannels.networks()] }, underlay)
+    this.watchHost()
   }
 
   private wgHost(): WgHost {
@@ -296,10 +335,11 @@ export class Agent implements AgentApi {
 
   private async shutDown(): Promise<void> {
     this.stopping = true
-    if (this.resolveTimer) clearTimeout(this.resolveTimer)
+    this.names.close()
     this.hostWatch.close()
     this.membership?.close()
     try {
+      await this.flannels.stop(false)
       await this.wg?.close()
       await this.applied?.removeAll()
       this.applied?.tunnels.close()
@@ -327,7 +367,7 @@ export class Agent implements AgentApi {
         `network ${r.config.name}: ${who} sends frames with our own MAC ${r.device.state.mac}: a loop, or a second host with it`,
       )
     } else if (n.kind === 'mtu') {
-      const placed = this.running.flatMap((x) => x.placed).find((p) => p.vtep === n.vtep)
+      const placed = this.overlay.placedAt(n.vtep)
       if (placed)
         this.log.info(`path to ${placed.peer.name} (${this.overlay.addressOf(placed)}) carries ${n.mtu} bytes now`)
     }
@@ -364,6 +404,7 @@ export class Agent implements AgentApi {
       const { mtu, pad, mac } = r.device.state
       if (mtu !== before.mtu || pad !== before.pad || mac !== before.mac) await this.overlay.deviceChanged(r)
     }
+    this.flannels.hostChanged()
     await this.overlay.refreshMtus()
     await this.overlay.tunnels.hostChanged()
   }
@@ -385,26 +426,8 @@ export class Agent implements AgentApi {
 
   private async replaceUnderlay(now: LocalAddress[]): Promise<void> {
     this.underlay = now
-    await this.overlay.apply(this.config, now)
-  }
-
-  private async lookUpNames(): Promise<boolean> {
-    return this.lookUp(this.config.peers.flatMap((p) => p.endpoint?.host ?? []))
-  }
-
-  private lookUp(hosts: readonly string[]): Promise<boolean> {
-    return this.resolver.refresh(hosts, this.underlay, (host, why) => this.log.warn(`endpoint ${host}: ${why}`))
-  }
-
-  private armResolver(): void {
-    if (this.resolveTimer) clearTimeout(this.resolveTimer)
-    if (this.stopping || this.config.peers.every((p) => !p.endpoint || isIP(p.endpoint.host) !== 0)) return
-    const again = async (): Promise<void> => {
-      if (await this.lookUpNames()) await this.inTurn(() => this.overlay.replacePeers())
-      this.armResolver()
-    }
-    const wait = this.overlay.complete() ? RESOLVE : RESOLVE_SOON
-    this.resolveTimer = setTimeout(() => void again().catch((e: unknown) => this.log.error(String(e))), wait)
+    await this.applyAll(this.config, now)
+    await this.flannels.sync(this.config, now)
   }
 
   private find(network: string): Running {

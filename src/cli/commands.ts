@@ -142,6 +142,12 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./peers.ts')).peers,
   },
   {
+    name: 'leases',
+    about: 'Members of flannel networks, and who is none and why',
+    flags: [NETWORK],
+    load: async () => (await import('./leases.ts')).leases,
+  },
+  {
     name: 'fdb',
     about: 'Which station is behind which VTEP; also add and del',
     flags: [NETWORK],

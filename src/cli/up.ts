@@ -13,6 +13,8 @@ import { readConfig } from './config-source.ts'
 import { DONE, explain, FAILED, Failure, USAGE } from './exit.ts'
 import type { Flags } from './flags.ts'
 
+/** Milliseconds between two pleas for more time to become ready. */
+const EXTEND = 10_000
 /** Milliseconds that cleaning up may take. */
 const PATIENCE = 10_000
 
@@ -76,12 +78,20 @@ class Foreground {
     // A signal came while the devices were being made.
     if (this.stopping) agent.stop()
     else this.log.info(agent.ready() ? 'ready' : 'started, but not ready yet; `vtepd status` says what is missing')
-    this.tell('READY=1')
+    void this.tellReady(agent)
     const watchdog = this.startWatchdog(agent)
     await agent.done
     if (watchdog) clearInterval(watchdog)
     if (!this.stopping) this.tell('STOPPING=1')
     return this.failed || process.exitCode === FAILED ? FAILED : DONE
+  }
+
+  // A store that does not answer yet is no failed start, however long it takes.
+  private async tellReady(agent: Agent): Promise<void> {
+    const wait = setInterval(() => this.tell(`EXTEND_TIMEOUT_USEC=${3000 * EXTEND}`), EXTEND)
+    await Promise.race([agent.programmed, agent.done])
+    clearInterval(wait)
+    if (!this.stopping) this.tell('READY=1')
   }
 
   private stop(why: string): void {

@@ -72,6 +72,24 @@ export interface FdbEntry {
   ageSeconds: number
 }
 
+/** A member of a flannel network as the store has it, and what became of it here. */
+export interface LeaseRow {
+  network: string
+  subnet: string | null
+  subnet6: string | null
+  publicIp: string | null
+  publicIpv6: string | null
+  backend: string | null
+  vtepMac: string | null
+  publicKey: string | null
+  own: boolean
+  /** null: a reservation, which does not expire. */
+  expiresSeconds: number | null
+  state: 'programmed' | 'refused' | 'ignored'
+  /** When it is not programmed. */
+  reason?: string
+}
+
 export interface Profile {
   /** Of the data thread; inside its native calls (counted with VTEPD_PROFILE=1 only); of the whole process. */
   dataThreadCpuNs: number
@@ -96,6 +114,7 @@ export interface AgentApi {
   fdb(network?: string): Promise<FdbEntry[]>
   fdbAdd(network: string, mac: string, vtep: string): Promise<void>
   fdbDel(network: string, mac: string): Promise<void>
+  leases(network?: string): LeaseRow[]
   reload(): Promise<void>
   /** A token for another host. */
   invite(request: InviteRequest): Promise<Invited>

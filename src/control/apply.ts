@@ -1,7 +1,6 @@
 // Desired state → differences → calls: what a configuration asks of devices, sockets and the data thread's tables. One change
 // at a time (the agent sees to it). A network whose VNI, device, interface, port, namespace changed is taken down and made
 // anew; everything else changes live, and networks that are the same are not touched. Cold.
-import { createHash } from 'node:crypto'
 import { isIP, isIPv6 } from 'node:net'
 import { type Counters, MAX_NETWORKS, VTEP_MTU } from '../counters.ts'
 import type { Far, Mailbox, Settings } from '../datapath/mailbox.ts'
@@ -13,6 +12,7 @@ import * as cidr from './cidr.ts'
 import { ConfigError, underlayFaults } from './config.ts'
 import { defaultMtu, NetworkDevice, overhead } from './device.ts'
 import { far, farBehind, macBytes, range } from './far.ts'
+import { hashedMac } from './mac.ts'
 import { Members } from './members.ts'
 import type { Config, NetworkConfig, PeerConfig } from './model.ts'
 import type { PlacedPeer } from './placed-peer.ts'
@@ -123,6 +123,15 @@ export class Overlay {
   /** Where a peer is, as far as is known: through a tunnel it may move. */
   addressOf(p: PlacedPeer): string | null {
     return p.address ?? (p.peer.publicKey === null ? null : (this.tunnels.place(p.peer.publicKey)?.address ?? null))
+  }
+
+  /** Who has this VTEP id. */
+  placedAt(vtep: number): PlacedPeer | undefined {
+    for (const r of this.running.values()) {
+      const found = r.members ? r.members.at(vtep) : r.placed.find((p) => p.vtep === vtep)
+      if (found) return found
+    }
+    return undefined
   }
 
   /** The peer of a secure network that the data thread knows by these words. */
@@ -345,9 +354,7 @@ export class Overlay {
   private defaultMac(n: NetworkConfig): string {
     const { node, publicKey } = this.config!
     const who = publicKey ?? `${node} ${this.underlay[0]?.address ?? n.interface}`
-    const hash = createHash('sha256').update(`${n.vni} ${who}`).digest()
-    const first = (hash[0]! & 0xfc) | 2
-    return [first, ...hash.subarray(1, 6)].map((b) => b.toString(16).padStart(2, '0')).join(':')
+    return hashedMac(`${n.vni} ${who}`)
   }
 }
 

@@ -1,4 +1,5 @@
 // MAC addresses as text.
+import { createHash } from 'node:crypto'
 
 const MAC = /^[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}$/i
 
@@ -18,4 +19,11 @@ export function isGroupMac(mac: string): boolean {
 /** Whether a parsed MAC is 00:00:00:00:00:00, which is nobody's. */
 export function isZeroMac(mac: string): boolean {
   return mac === '00:00:00:00:00:00'
+}
+
+/** Locally administered, and the same for the same text. */
+export function hashedMac(text: string): string {
+  const hash = createHash('sha256').update(text).digest()
+  const first = (hash[0]! & 0xfc) | 2
+  return [first, ...hash.subarray(1, 6)].map((b) => b.toString(16).padStart(2, '0')).join(':')
 }

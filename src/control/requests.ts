@@ -52,6 +52,13 @@ const ROUTES: readonly Route[] = [
   { path: '/v1/fdb', query: ['network'], methods: { GET: listFdb, POST: addFdb } },
   { path: '/v1/fdb', parts: 2, methods: { DELETE: delFdb } },
   {
+    path: '/v1/leases',
+    query: ['network'],
+    methods: {
+      GET: ({ api, url, response }) => answer(response, 200, { schema: 1, leases: api.leases(networkOf(url)) }),
+    },
+  },
+  {
     path: '/v1/profile',
     methods: { GET: ({ api, response }) => answer(response, 200, { schema: 1, ...api.profile() }) },
   },

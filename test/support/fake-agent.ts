@@ -4,6 +4,7 @@ import {
   type AgentApi,
   ApiError,
   type FdbEntry,
+  type LeaseRow,
   type NetworkStatus,
   type Profile,
   type Status,
@@ -72,6 +73,21 @@ export const ENTRY: FdbEntry = {
   ageSeconds: 75,
 }
 
+export const LEASE: LeaseRow = {
+  network: 'pods',
+  subnet: '10.42.34.0/24',
+  subnet6: null,
+  publicIp: '198.18.0.2',
+  publicIpv6: null,
+  backend: 'vxlan',
+  vtepMac: '02:00:00:00:00:02',
+  publicKey: null,
+  own: false,
+  expiresSeconds: 86_000,
+  state: 'refused',
+  reason: 'it has no PublicKey, and the network is secure',
+}
+
 export const INVITED: Invited = {
   token: 'vtepd1-AAAA',
   name: 'host-b',
@@ -115,6 +131,11 @@ export class FakeAgent implements AgentApi {
   async fdb(network?: string): Promise<FdbEntry[]> {
     this.find(network)
     return this.entries.filter((entry) => network === undefined || entry.network === network)
+  }
+
+  leases(network?: string): LeaseRow[] {
+    this.change(`leases ${network ?? 'all'}`)
+    return [LEASE]
   }
 
   async fdbAdd(network: string, mac: string, vtep: string): Promise<void> {

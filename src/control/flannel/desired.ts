@@ -88,9 +88,10 @@ export function desiredNetwork(file: FlannelConfig, m: Membership, here: Here): 
 export class Placer {
   private readonly file: FlannelConfig
   private readonly config: StoreConfig
-  private readonly here: Here
+  private here: Here
   private readonly psk: Secret | null
-  private readonly known = new WeakMap<Lease, MemberPlace>()
+  private readonly known = new WeakMap<Lease, { readonly place: MemberPlace; looked: number }>()
+  private looks = 0
 
   constructor(file: FlannelConfig, config: StoreConfig, here: Here) {
     this.file = file
@@ -102,12 +103,22 @@ export class Placer {
     psk?.fill(0)
   }
 
+  /** The host has changed: who is on which link is looked up again. */
+  look(here: Here): void {
+    this.here = here
+    const { backend } = this.config
+    if (backend.type === 'host-gw' || (backend.type === 'vxlan' && backend.directRouting)) this.looks++
+  }
+
   place(lease: Lease): MemberPlace {
     const had = this.known.get(lease)
-    if (had) return had
+    if (had?.looked === this.looks) return had.place
     const made = { lease, ...this.make(lease) }
-    this.known.set(lease, made)
-    return made
+    const same =
+      had && JSON.stringify(had.place.routes) === JSON.stringify(made.routes) && had.place.fault === made.fault
+    const place = same ? had.place : made
+    this.known.set(lease, { place, looked: this.looks })
+    return place
   }
 
   private make(lease: Lease): Omit<MemberPlace, 'lease'> {

@@ -1,0 +1,270 @@
+// The flannel networks of this host: one follower each (model.ts), what they say turned into what is wanted (desired.ts), and
+// that handed over: networks and members to the overlay, routes to the host, subnet.env to whoever waits for it. Changes
+// of one network are taken together. Cold.
+import { join } from 'node:path'
+import type { LeaseRow } from '../api.ts'
+import type { Config, FlannelConfig, NetworkConfig, PeerConfig } from '../model.ts'
+import type { LocalAddress } from '../underlay.ts'
+import { type DirectRoute, desiredNetwork, type Here, type MemberPlace, Placer, storeFault } from './desired.ts'
+import { leaseRows } from './lease-rows.ts'
+import type { Follower, Identity, Membership } from './model.ts'
+import { type SubnetEnv, writeSubnetEnv } from './subnet-env.ts'
+import { vtepMac } from './vtep-mac.ts'
+
+/** Milliseconds in which further changes of a membership are gathered. */
+const GATHER = 100
+/** Milliseconds after which what could not be done is tried again. */
+const AGAIN = 5000
+
+export interface FlannelsParts {
+  readonly runtimeDir: string
+  readonly log: { info(line: string): void; warn(line: string): void }
+  follow(file: FlannelConfig, config: Config, identity: Identity, subnetFile: string): Follower
+  /** The interface on whose link an address is; null: on none. */
+  onLink(address: string): string | null
+  /** Puts these members in the place of those before. */
+  setMembers(network: string, members: ReadonlyMap<string, PeerConfig>): Promise<void>
+  /** `networks()` is other than before: makes the overlay what it should be. */
+  apply(): Promise<void>
+  setRoutes(network: string, routes: readonly DirectRoute[]): void
+  isPlaced(network: string, peer: string): boolean
+  /** Does changes one after the other. */
+  inTurn(change: () => Promise<void>): Promise<void>
+  /** Every network is there as it should be. */
+  ready(): void
+}
+
+export class Flannels {
+  private readonly p: FlannelsParts
+  private readonly all = new Map<string, Flannel>()
+
+  constructor(parts: FlannelsParts) {
+    this.p = parts
+  }
+
+  /** Follows the networks of `config`, and no others; ours is the `underlay`'s address and the configuration's key. */
+  async sync(config: Config, underlay: readonly LocalAddress[]): Promise<void> {
+    for (const [name, one] of this.all) {
+      const next = config.flannels.find((file) => file.name === name)
+      if (next && one.isSame(next)) continue
+      this.all.delete(name)
+      await one.stop(false)
+    }
+    for (const file of config.flannels) {
+      const had = this.all.get(file.name)
+      if (had) had.change(file, config, underlay)
+      else this.all.set(file.name, new Flannel(this.p, file, config, underlay))
+    }
+  }
+
+  /** What the overlay has to have beside the configuration's own networks. */
+  networks(): NetworkConfig[] {
+    return [...this.all.values()].flatMap((one) => one.network ?? [])
+  }
+
+  /** Whether the members that there are have been put in place, in every network. */
+  get ready(): boolean {
+    return [...this.all.values()].every((one) => one.ready)
+  }
+
+  /** The host's routes, links or addresses have changed. */
+  hostChanged(): void {
+    for (const one of this.all.values()) one.hostChanged()
+  }
+
+  leases(): LeaseRow[] {
+    return [...this.all.values()].flatMap((one) => one.leases(Date.now()))
+  }
+
+  /** `release`: our leases are given back. */
+  async stop(release: boolean): Promise<void> {
+    await Promise.all([...this.all.values()].map((one) => one.stop(release)))
+    this.all.clear()
+  }
+}
+
+class Flannel {
+  /** null: not yet, not possible, or a back end without a device. */
+  network: NetworkConfig | null = null
+  ready = false
+  private readonly p: FlannelsParts
+  private readonly follower: Follower
+  private readonly mac: string
+  private file: FlannelConfig
+  private config: Config
+  private underlay: readonly LocalAddress[]
+  private placer: Placer | null = null
+  private placedFor: unknown = null
+  private places: ReadonlyMap<string, MemberPlace> = new Map()
+  private routed = '[]'
+  private written = ''
+  private said = ''
+  private timer: NodeJS.Timeout | null = null
+  private due = 0
+  private stopped = false
+
+  constructor(parts: FlannelsParts, file: FlannelConfig, config: Config, underlay: readonly LocalAddress[]) {
+    this.p = parts
+    this.file = file
+    this.config = config
+    this.underlay = underlay
+    this.mac = file.mac ?? vtepMac(file, config, underlay)
+    this.follower = parts.follow(file, config, this.identity(), this.subnetFile)
+    this.follower.on('change', () => this.gather(0))
+    this.follower.on('trouble', (why) => parts.log.warn(`network ${file.name}: ${why}`))
+    this.follower.on('well', () => parts.log.info(`network ${file.name}: the store answers again`))
+    this.follower.start()
+  }
+
+  /** Whether `change` is enough. */
+  isSame(file: FlannelConfig): boolean {
+    const key = (of: FlannelConfig) => JSON.stringify([of.prefix, of.mac, of.security])
+    return key(file) === key(this.file)
+  }
+
+  change(file: FlannelConfig, config: Config, underlay: readonly LocalAddress[]): void {
+    this.file = file
+    this.config = config
+    this.underlay = underlay
+    this.follower.setIdentity(this.identity())
+    this.gather(0)
+  }
+
+  hostChanged(): void {
+    const backend = this.follower.current?.config.backend
+    const minds = backend?.type === 'host-gw' || (backend?.type === 'vxlan' && backend.directRouting)
+    if (minds && this.placer) this.gather(GATHER)
+  }
+
+  async stop(release: boolean): Promise<void> {
+    this.stopped = true
+    if (this.timer) clearTimeout(this.timer)
+    this.timer = null
+    this.network = null
+    this.p.setRoutes(this.file.name, [])
+    await this.follower.stop(release)
+  }
+
+  leases(now: number): LeaseRow[] {
+    const { current } = this.follower
+    if (!current) return []
+    const isPlaced = (peer: string): boolean => this.p.isPlaced(this.file.name, peer)
+    return leaseRows(current, { network: this.file.name, fault: this.said, places: this.places, isPlaced, now })
+  }
+
+  private get subnetFile(): string {
+    return this.file.subnetFile ?? join(this.p.runtimeDir, 'subnet.env')
+  }
+
+  private identity(): Identity {
+    const { node, publicKey, underlay } = this.config
+    const of = (v6: boolean) => this.underlay.find((l) => l.v6 === v6)?.address ?? null
+    return {
+      node,
+      publicIp: of(false),
+      publicIpv6: of(true),
+      // Of two devices in flannel, of one here: each end writes to what the other's lease says.
+      vtepMac: this.mac,
+      vtepMac6: this.mac,
+      publicKey,
+      wireguardPort: underlay.wireguardPort,
+      secure: this.file.security === 'secure',
+    }
+  }
+
+  // The first change at once, those that follow soon after it together.
+  private gather(atLeast: number): void {
+    if (this.timer || this.stopped) return
+    const wait = Math.max(atLeast, this.due - performance.now())
+    this.timer = setTimeout(() => {
+      this.timer = null
+      this.due = performance.now() + GATHER
+      void this.p.inTurn(() => this.program()).catch((error: unknown) => this.failed(error))
+    }, wait)
+  }
+
+  private async program(): Promise<void> {
+    const m = this.follower.current
+    if (!m || this.stopped) return
+    const here: Here = { ...this.here(), onLink: (address) => this.p.onLink(address) }
+    const fault = storeFault(this.file, m.config, here)
+    if (fault !== null) {
+      this.say(fault)
+      await this.become(null)
+      return
+    }
+    const { network, mtu } = desiredNetwork(this.file, m, here)
+    this.place(m, here)
+    if (network) await this.p.setMembers(this.file.name, peersOf(this.places.values()))
+    await this.become(network)
+    this.route()
+    this.say('')
+    this.ready = true
+    this.write({ config: m.config, own: m.own, mtu, masquerade: false })
+    this.p.ready()
+  }
+
+  private here(): Omit<Here, 'onLink'> {
+    return { underlay: this.underlay, mac: this.mac, wireguardPort: this.config.underlay.wireguardPort }
+  }
+
+  // Placers last as long as what they were made for.
+  private place(m: Membership, here: Here): void {
+    const made = JSON.stringify([this.file, m.config, this.here()])
+    if (made !== this.placedFor || !this.placer) this.placer = new Placer(this.file, m.config, here)
+    else this.placer.look(here)
+    this.placedFor = made
+    const { placer } = this
+    this.places = new Map([...m.members].map(([key, lease]) => [key, placer.place(lease)]))
+  }
+
+  private async become(network: NetworkConfig | null): Promise<void> {
+    const before = this.network
+    if (JSON.stringify(network) === JSON.stringify(before)) return
+    this.network = network
+    try {
+      await this.p.apply()
+    } catch (error) {
+      this.network = before
+      throw error
+    }
+  }
+
+  private route(): void {
+    const routes = [...this.places.values()].flatMap((place) => place.routes)
+    const key = JSON.stringify(routes)
+    if (key === this.routed) return
+    this.p.setRoutes(this.file.name, routes)
+    this.routed = key
+  }
+
+  private write(env: SubnetEnv): void {
+    const key = JSON.stringify([this.subnetFile, env])
+    if (key === this.written) return
+    writeSubnetEnv(this.subnetFile, env)
+    this.written = key
+  }
+
+  private failed(error: unknown): void {
+    this.say(error instanceof Error ? error.message : String(error))
+    this.due = performance.now() + AGAIN
+    this.gather(AGAIN)
+  }
+
+  // Once for the same trouble.
+  private say(fault: string): void {
+    if (fault === this.said) return
+    this.said = fault
+    if (fault === '') this.p.log.info(`network ${this.file.name}: ${this.places.size} members`)
+    else {
+      this.ready = false
+      this.p.log.warn(`network ${this.file.name}: ${fault}`)
+    }
+  }
+}
+
+function peersOf(places: Iterable<MemberPlace>): Map<string, PeerConfig> {
+  const peers = new Map<string, PeerConfig>()
+  for (const place of places) for (const peer of place.peers) peers.set(peer.name, peer)
+  return peers
+}

@@ -1,0 +1,140 @@
+// Members that come from the store, placed in the data thread's tables: only what changes is told.
+import { expect, test } from 'vitest'
+import { farBehind, far as farOf } from '../../../src/control/far.ts'
+import { Members } from '../../../src/control/members.ts'
+import type { NetworkConfig, PeerConfig } from '../../../src/control/model.ts'
+import type { Mailbox, Order } from '../../../src/datapath/mailbox.ts'
+import { NONE } from '../../../src/drop.ts'
+import { KEY_B, KEY_C } from '../../support/config.ts'
+import { Vtep } from '../../support/vtep.ts'
+
+const NETWORK = { name: 'pods', security: 'plain', device: 'tun' } as NetworkConfig
+
+function member(third: number, host: string, mac = '02:00:00:00:00:02'): PeerConfig {
+  const allowedIps = [`10.42.${third}.0/24`]
+  return {
+    name: `10.42.${third}.0-24`,
+    endpoint: { host, port: null },
+    publicKey: null,
+    presharedKey: null,
+    keepaliveSec: 0,
+    type: 'vtepd',
+    networks: [{ network: 'pods', allowedIps, mac }],
+  }
+}
+const host = (n: number): string => `198.18.0.${n}`
+const named = (...all: PeerConfig[]): Map<string, PeerConfig> => new Map(all.map((peer) => [peer.name, peer]))
+
+function plain(pool = 0) {
+  const v = new Vtep()
+  v.network(0, 42, [], {}, false)
+  const orders: (Order & { kind: 'change-peers' })[] = []
+  const mailbox = {
+    ask: async (order: Order) => {
+      orders.push(order as Order & { kind: 'change-peers' })
+      return v.tables.handle(order)
+    },
+  } as unknown as Mailbox
+  const members = new Members({
+    mailbox,
+    far: async (peer) => {
+      const address = peer.endpoint!.host
+      if (address.startsWith('203.')) return null
+      return { far: farOf(peer, NETWORK, address, 8472, pool), address, port: 8472 }
+    },
+    release: async () => {},
+  })
+  const apply = (wanted: Map<string, PeerConfig>, all = false) => members.apply(0, NETWORK, wanted, all)
+  const { routes } = v.tables.networks.at(0)!
+  const leads = (third: number): string | null => {
+    const vtep = routes.find4(0x0a2a0001 | (third << 8))
+    return vtep === NONE ? null : (members.at(vtep)?.address ?? 'nobody')
+  }
+  return { v, members, orders, apply, leads }
+}
+
+test('what has not changed is not said again; what has is one order', async () => {
+  const { members, orders, apply, leads } = plain()
+  const all = Array.from({ length: 50 }, (_, k) => member(k, host(k)))
+  expect(await apply(named(...all))).toBe(true)
+  expect(orders.map((o) => o.peers.length)).toEqual([50])
+  expect(await apply(named(...all))).toBe(false)
+  expect(orders).toHaveLength(1)
+  const moved = member(7, host(77))
+  expect(await apply(named(...all.filter((p) => p !== all[7]), moved))).toBe(true)
+  expect(orders.slice(1).map((o) => [o.peers.length, o.gone.length])).toEqual([
+    [1, 0],
+    [0, 1],
+  ])
+  expect([leads(7), leads(8), leads(50)]).toEqual([host(77), host(8), null])
+  expect(members.complete).toBe(true)
+})
+
+test('thousands come in orders of a size that packets do not wait for', async () => {
+  const { orders, apply, v } = plain()
+  const all = Array.from({ length: 700 }, (_, k) => ({
+    ...member(k % 256, `198.18.${k >> 8}.${k & 255}`),
+    name: `${k}`,
+  }))
+  await apply(named(...all))
+  expect(orders.map((o) => o.peers.length)).toEqual([256, 256, 188])
+  await apply(new Map())
+  expect(v.native.endpoints.size).toBe(0)
+})
+
+test('an old lease and a new one of one host: one end with both subnets, until the old one goes', async () => {
+  const { apply, leads, v } = plain()
+  const old = member(2, host(2))
+  const fresh = member(3, host(2), '02:00:00:00:00:33')
+  await apply(named(old, fresh))
+  expect([leads(2), leads(3)]).toEqual([host(2), host(2)])
+  expect(v.native.endpoints.size).toBe(1)
+  await apply(named(fresh))
+  expect([leads(2), leads(3)]).toEqual([null, host(2)])
+  await apply(new Map())
+  expect(leads(3)).toBeNull()
+})
+
+test('subnets that two hosts exchange are never without an owner', async () => {
+  const { apply, leads } = plain()
+  await apply(named(member(2, host(2)), member(3, host(3))))
+  await apply(named(member(2, host(3)), member(3, host(2))))
+  expect([leads(2), leads(3)]).toEqual([host(3), host(2)])
+})
+
+test('one that no way leads to is missing, and the others are there', async () => {
+  const { members, apply, leads } = plain()
+  await apply(named(member(2, '203.0.113.9'), member(3, host(3))))
+  expect([leads(2), leads(3)]).toEqual([null, host(3)])
+  expect(members.complete).toBe(false)
+  expect([members.isPlaced('10.42.2.0-24'), members.isPlaced('10.42.3.0-24')]).toEqual([false, true])
+  await apply(named(member(3, host(3))))
+  expect(members.complete).toBe(true)
+})
+
+test('all are told again when the sockets are others', async () => {
+  const { orders, apply } = plain()
+  const all = named(member(2, host(2)), member(3, host(3)))
+  await apply(all)
+  await apply(all, true)
+  expect(orders.map((o) => o.peers.length)).toEqual([2, 2])
+})
+
+test('a tunnel is let go after the last that names it', async () => {
+  const released: string[] = []
+  const v = new Vtep()
+  const members = new Members({
+    mailbox: { ask: async (o: Order) => (o.kind === 'change-peers' ? o.peers.map((_, k) => k) : 0) } as never,
+    far: async (peer) => ({ far: farBehind(peer.publicKey === KEY_B ? 0 : 1, peer, NETWORK), address: null, port: 0 }),
+    release: async (key) => void released.push(key),
+  })
+  const keyed = (third: number, publicKey: string): PeerConfig => ({ ...member(third, host(third)), publicKey })
+  await members.apply(0, NETWORK, named(keyed(2, KEY_B), keyed(3, KEY_B), keyed(4, KEY_C)), false)
+  await members.apply(0, NETWORK, named(keyed(3, KEY_B), keyed(4, KEY_C)), false)
+  expect(released).toEqual([])
+  await members.apply(0, NETWORK, named(keyed(4, KEY_C)), false)
+  expect(released).toEqual([KEY_B])
+  await members.close()
+  expect(released).toEqual([KEY_B, KEY_C])
+  expect(v.native.endpoints.size).toBe(0)
+})
