@@ -17,6 +17,7 @@ import { Names } from './control/names.ts'
 import { refusalFrom } from './control/refusal.ts'
 import { unchangeable } from './control/reload-check.ts'
 import * as report from './control/report.ts'
+import { Seldom } from './control/seldom.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
 import { addStation, listStations, removeStation } from './control/stations.ts'
 import { TunnelControl } from './control/tunnels.ts'
@@ -58,6 +59,10 @@ export class Agent implements AgentApi {
   private readonly counters = new Counters()
   private readonly names: Names
   private readonly startedAt = Date.now()
+  private readonly mtus = new Seldom(
+    async () => this.applied?.refreshMtus(),
+    (error) => this.log.error(String(error)),
+  )
   private readonly hostWatch = new HostWatch(() => this.hostChanged())
   private worker: Worker | null = null
   private mailbox!: Mailbox
@@ -144,9 +149,7 @@ export class Agent implements AgentApi {
       uptimeSeconds: Math.floor((Date.now() - this.startedAt) / 1000),
       ready: this.ready(),
       networks: running.map((r) => report.networkStatus(r, counters)),
-      peers: applied
-        ? config.peers.map((p) => report.peerStatus(p, applied, counters, (key) => applied.tunnels.session(key)))
-        : [],
+      peers: applied ? report.peerStatuses(config, applied, counters, (key) => applied.tunnels.session(key)) : [],
       drops: counters.drops(),
       offloads: applied ? report.offloads(config, applied, counters) : {},
       undesired: running.flatMap((r) => r.device.faults()),
@@ -336,6 +339,7 @@ export class Agent implements AgentApi {
   private async shutDown(): Promise<void> {
     this.stopping = true
     this.names.close()
+    this.mtus.close()
     this.hostWatch.close()
     this.membership?.close()
     try {
@@ -405,7 +409,7 @@ export class Agent implements AgentApi {
       if (mtu !== before.mtu || pad !== before.pad || mac !== before.mac) await this.overlay.deviceChanged(r)
     }
     this.flannels.hostChanged()
-    await this.overlay.refreshMtus()
+    await this.mtus.ask(performance.now())
     await this.overlay.tunnels.hostChanged()
   }
 

@@ -24,8 +24,8 @@ const STATS = 16
 
 export const MAX_NETWORKS = 1024
 export const MAX_VTEPS = 16384
-/** Far ends of WireGuard, each a key. */
-export const MAX_TUNNELS = 4096
+/** Far ends of WireGuard, each a key. Native has 65536 slots for keys, six of which one may need. */
+export const MAX_TUNNELS = 10_900
 
 /** Columns of a network's row. rx: from the underlay, tx: to it; packets are wire packets, bytes are those of inner frames. */
 export const RX_PACKETS = 0

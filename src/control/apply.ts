@@ -102,11 +102,15 @@ export class Overlay {
     }
   }
 
-  /** A network of `apply` whose peers are these, and none of the configuration's; said before `apply` has it, or later. */
-  async setMembers(network: string, members: ReadonlyMap<string, PeerConfig>): Promise<void> {
+  /**
+   * A network of `apply` whose peers are these, and none of the configuration's; said before `apply` has it, or later. True:
+   * something is under way, and the same should be said again soon.
+   */
+  async setMembers(network: string, members: ReadonlyMap<string, PeerConfig>): Promise<boolean> {
     this.stored.set(network, members)
     const r = this.running.get(network)
     if (r?.members) await this.placeMembers(r, r.members, false)
+    return r?.members?.rolling === true
   }
 
   /** Whether every peer of every network has an address and a place. */
@@ -246,7 +250,7 @@ export class Overlay {
   private async placeMembers(r: Running, members: Members, all: boolean): Promise<void> {
     const wanted = this.stored.get(r.config.name) ?? new Map()
     if (all && r.config.security === 'plain') await this.poolsOf(r)
-    const changed = await members.apply(r.id, r.config, wanted, all)
+    const changed = await members.apply(r.id, r.config, wanted, { all, now: performance.now() })
     // The store's subnets cover no end of a tunnel: src/control/flannel/desired.ts.
     if (changed || all) r.device.setRoutes(r.config.routes ? members.prefixes(r.config.name) : [])
   }
@@ -258,7 +262,7 @@ export class Overlay {
         const r = this.running.get(network)!
         if (r.config.security === 'secure') {
           const tunnel = await this.tunnels.hold(peer, this.config!.underlay.wireguardPort)
-          return { far: farBehind(tunnel, peer, r.config), address: null, port: 0 }
+          return tunnel === NONE ? null : { far: farBehind(tunnel, peer, r.config), address: null, port: 0 }
         }
         const { host: address, port } = peer.endpoint!
         const pool = r.pools.get(isIPv6(address))
@@ -266,6 +270,9 @@ export class Overlay {
         return pool === undefined ? null : { far: far(peer, r.config, address, at, pool), address, port: at }
       },
       release: (key) => this.tunnels.release(key),
+      // Whatever is said, a session has to be there first.
+      call: (key) => this.tunnels.tell(key, new Uint8Array(0)),
+      isUp: (key) => this.tunnels.session(key)?.state === 'up',
     })
   }
 

@@ -5,6 +5,9 @@ import type { Far, Mailbox } from '../datapath/mailbox.ts'
 import type { NetworkConfig, PeerConfig } from './model.ts'
 import type { PlacedPeer } from './placed-peer.ts'
 
+/** Milliseconds that a new key may take for its first session, and that the old one is heard after that. */
+const ROLL = 15_000
+const LINGER = 10_000
 /** Far ends in one order, so that no batch of packets waits for thousands. */
 const TOGETHER = 256
 
@@ -15,12 +18,17 @@ export interface MembersParts {
   far(peer: PeerConfig): Promise<{ readonly far: Far; readonly address: string | null; readonly port: number } | null>
   /** Nothing names the peer's tunnel any more. */
   release(publicKey: string): Promise<void>
+  /** Asks for a session with a key, and whether there is one. */
+  call(publicKey: string): void
+  isUp(publicKey: string): boolean
 }
 
 interface End {
   /** By name; more than one only when members share it. */
   readonly members: Map<string, PeerConfig>
   placed: PlacedPeer | null
+  /** It takes another key's place: what is behind it moves over when it has a session, and the other is heard for a while. */
+  roll: { readonly from: string; readonly since: number; switched: number | null } | null
 }
 
 export class Members {
@@ -29,6 +37,8 @@ export class Members {
   private readonly ends = new Map<string, End>()
   private readonly byVtep = new Map<number, PlacedPeer>()
   private readonly faulty = new Set<string>()
+  /** Ends with a roll, by the end that they take over from. */
+  private readonly heirs = new Map<string, string>()
 
   constructor(parts: MembersParts) {
     this.p = parts
@@ -61,25 +71,39 @@ export class Members {
 
   /** Prefixes behind all members that are placed. */
   prefixes(network: string): string[] {
-    const all: string[] = []
-    for (const { peer } of this.byVtep.values()) all.push(...behind(peer, network))
-    return all
+    const all = new Set<string>()
+    for (const { peer } of this.byVtep.values()) for (const prefix of behind(peer, network)) all.add(prefix)
+    return [...all]
+  }
+
+  /** A key takes another's place: `apply` wants to be called again soon. */
+  get rolling(): boolean {
+    return this.heirs.size > 0
   }
 
   /**
    * Makes it these members. A member whose object is the same as before is left alone, unless `all`: sockets or tunnels are
-   * others than before. Answers whether anything changed.
+   * others than before. Answers whether anything changed. `now`: ms, monotonic.
    */
-  async apply(id: number, n: NetworkConfig, wanted: ReadonlyMap<string, PeerConfig>, all: boolean): Promise<boolean> {
-    const dirty = this.compare(wanted)
+  async apply(
+    id: number,
+    n: NetworkConfig,
+    wanted: ReadonlyMap<string, PeerConfig>,
+    { all, now }: { readonly all: boolean; readonly now: number },
+  ): Promise<boolean> {
+    const dirty = this.compare(wanted, now)
     if (all) for (const key of this.ends.keys()) dirty.add(key)
     this.wanted = wanted
     const come: string[] = []
     const gone: string[] = []
-    for (const key of dirty) (this.ends.get(key)!.members.size > 0 ? come : gone).push(key)
+    for (const key of dirty) {
+      if (this.ends.get(key)!.members.size > 0) come.push(key)
+      else if (!this.heirs.has(key)) gone.push(key)
+    }
     // Those that come first: a subnet that moves from one to another is never without an owner.
     for (let k = 0; k < come.length; k += TOGETHER) await this.put(id, n, come.slice(k, k + TOGETHER))
     if (gone.length > 0) await this.drop(id, gone)
+    for (const [old, heir] of this.heirs) await this.roll(id, n, old, heir, now)
     return dirty.size > 0
   }
 
@@ -93,12 +117,14 @@ export class Members {
   }
 
   // Notes who is behind each end now; answers the ends where that is not as before.
-  private compare(wanted: ReadonlyMap<string, PeerConfig>): Set<string> {
+  private compare(wanted: ReadonlyMap<string, PeerConfig>, now: number): Set<string> {
     const dirty = new Set<string>()
+    const left = new Map<string, string>()
     for (const [name, peer] of this.wanted) {
       if (wanted.get(name) === peer) continue
       const key = endOf(peer)
       this.ends.get(key)!.members.delete(name)
+      left.set(name, key)
       dirty.add(key)
     }
     for (const [name, peer] of wanted) {
@@ -106,31 +132,75 @@ export class Members {
       const key = endOf(peer)
       let end = this.ends.get(key)
       if (!end) {
-        end = { members: new Map(), placed: null }
+        end = { members: new Map(), placed: null, roll: null }
         this.ends.set(key, end)
       }
       end.members.set(name, peer)
       dirty.add(key)
+      const from = left.get(name)
+      if (peer.publicKey !== null && from !== undefined && from !== key) this.inherit(from, key, now)
+    }
+    for (const [old, heir] of this.heirs) {
+      if (this.ends.get(old)!.members.size > 0 || this.ends.get(heir)!.members.size === 0) this.endRoll(old, heir)
     }
     return dirty
+  }
+
+  // A member has another key: the old one stays for a while.
+  private inherit(old: string, heir: string, now: number): void {
+    const end = this.ends.get(heir)!
+    const known = this.ends.get(old)!
+    if (known.placed === null || known.members.size > 0 || end.placed !== null || known.roll !== null) return
+    end.roll = { from: old, since: now, switched: null }
+    this.heirs.set(old, heir)
+  }
+
+  private endRoll(old: string, heir: string): void {
+    this.heirs.delete(old)
+    const end = this.ends.get(heir)
+    if (end) end.roll = null
+  }
+
+  private async roll(id: number, n: NetworkConfig, old: string, heir: string, now: number): Promise<void> {
+    const end = this.ends.get(heir)!
+    const roll = end.roll!
+    if (end.placed !== null && roll.switched === null && (this.p.isUp(heir) || now - roll.since >= ROLL)) {
+      roll.switched = now
+      await this.put(id, n, [heir])
+      await this.put(id, n, [old])
+    }
+    if (end.placed !== null && (roll.switched === null || now - roll.switched < LINGER)) return
+    this.endRoll(old, heir)
+    await this.drop(id, [old])
   }
 
   private async put(id: number, n: NetworkConfig, keys: readonly string[]): Promise<void> {
     const found = await Promise.all(
       keys.map(async (key) => {
-        const peer = joined(this.ends.get(key)!, n.name)
+        const end = this.ends.get(key)!
+        const peer = end.members.size > 0 ? joined(end, n.name) : end.placed!.peer
         return { key, peer, place: await this.p.far(peer) }
       }),
     )
     const homeless = found.filter(({ place }) => place === null).map(({ key }) => key)
     if (homeless.length > 0) await this.drop(id, homeless)
     const usable = found.filter(({ place }) => place !== null)
-    const peers = usable.map(({ place }) => place!.far)
+    const peers = usable.map(({ key, place }) => this.inRoll(key, place!.far))
     const ids = await this.p.mailbox.ask<number[]>({ kind: 'change-peers', id, peers, gone: [] })
     usable.forEach(({ key, peer, place }, k) => {
       const { address, port } = place!
       this.note(key, ids[k]! < 0 ? null : { peer, address, port, vtep: ids[k]! })
+      if (this.ends.get(key)?.roll?.switched === null) this.p.call(key)
     })
+  }
+
+  // Of two keys of one member one has what is behind it, and the other may speak for it.
+  private inRoll(key: string, far: Far): Far {
+    const { roll } = this.ends.get(key)!
+    const heir = this.heirs.get(key)
+    const other = roll?.switched === null ? roll.from : heir
+    const twin = other === undefined ? undefined : this.ends.get(other)?.placed?.vtep
+    return twin === undefined ? far : { ...far, prefixes: [], twin }
   }
 
   private async drop(id: number, keys: readonly string[]): Promise<void> {
@@ -149,7 +219,7 @@ export class Members {
     if (placed) this.byVtep.set(placed.vtep, placed)
     if (placed === null && end.members.size > 0) this.faulty.add(key)
     else this.faulty.delete(key)
-    if (end.members.size === 0) this.ends.delete(key)
+    if (end.members.size === 0 && placed === null) this.ends.delete(key)
   }
 }
 

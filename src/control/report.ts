@@ -23,6 +23,7 @@ import { addressText } from './cidr.ts'
 import { overhead } from './device.ts'
 import { endpointText } from './endpoint.ts'
 import type { Config, PeerConfig } from './model.ts'
+import type { PlacedPeer } from './placed-peer.ts'
 import type { LocalAddress } from './underlay.ts'
 
 /** What WireGuard knows of a peer. */
@@ -61,11 +62,29 @@ export function networkStatus(r: Running, counters: Counters): NetworkStatus {
   }
 }
 
-export function peerStatus(p: PeerConfig, overlay: Overlay, counters: Counters, sessions: SessionSource): PeerStatus {
+/** The configuration's peers, and the members that the store has given networks. */
+export function peerStatuses(
+  config: Config,
+  overlay: Overlay,
+  counters: Counters,
+  sessions: SessionSource,
+): PeerStatus[] {
+  const all = [...overlay.running.values()]
+  const listed = config.peers.map((p) => {
+    const placed = all.flatMap((r) => r.placed.filter((x) => x.peer.name === p.name && x.vtep >= 0))
+    return peerStatus(p, placed, counters, sessions)
+  })
+  const members = all.flatMap((r) => [...(r.members?.all() ?? [])])
+  return [...listed, ...members.map((x) => peerStatus(x.peer, [x], counters, sessions))]
+}
+
+function peerStatus(
+  p: PeerConfig,
+  placed: readonly PlacedPeer[],
+  counters: Counters,
+  sessions: SessionSource,
+): PeerStatus {
   const session = p.publicKey === null ? null : (sessions(p.publicKey) ?? NO_SESSION)
-  const placed = [...overlay.running.values()].flatMap((r) =>
-    r.placed.filter((x) => x.peer.name === p.name && x.vtep >= 0),
-  )
   const sum = (column: number): number => placed.reduce((n, x) => n + counters.vtep(x.vtep, column), 0)
   const mtus = placed.map((x) => counters.vtep(x.vtep, VTEP_MTU)).filter((m) => m > 0)
   const first = placed[0]

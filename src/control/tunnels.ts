@@ -96,9 +96,14 @@ export class TunnelControl {
     }
   }
 
-  /** The same for one that the configuration knows nothing of, until `release`. Answers its number. */
+  /**
+   * The same for one that the configuration knows nothing of, until `release`. Answers its number, or NONE: there are
+   * too many already.
+   */
   async hold(peer: PeerConfig, port: number): Promise<number> {
     const had = this.byKey.get(peer.publicKey!)
+    // One is left for a visit.
+    if (!had && this.byKey.size >= MAX_TUNNELS - 1) return drop.NONE
     if (!had) await this.add(peer, port)
     else if (!had.listed && !had.guest) await this.change(had, peer, port)
     const remote = this.byKey.get(peer.publicKey!)!

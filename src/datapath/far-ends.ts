@@ -33,6 +33,8 @@ export class FarEnds {
   private readonly p: FarEndsParts
   private readonly sides = new Map<number, Side>()
   private readonly sockaddrs = new Map<number, Uint8Array>()
+  /** VTEPs that have a twin: few, and not for long. */
+  private readonly twins = new Set<number>()
 
   constructor(parts: FarEndsParts) {
     this.p = parts
@@ -114,6 +116,8 @@ export class FarEnds {
     }
     native.clearEndpoint(vtep)
     this.sockaddrs.delete(vtep)
+    this.setTwin(vtep, NONE)
+    for (const other of this.twins) if (vteps.twin[other] === vtep) this.setTwin(other, NONE)
     vteps.remove(vtep)
   }
 
@@ -143,6 +147,7 @@ export class FarEnds {
     if (vtep === NONE) return NONE
     if (had === NONE) counters.clearVtep(vtep)
     vteps.setStranger(vtep, false)
+    this.setTwin(vtep, p.twin ?? NONE)
     if (p.tunnel !== NONE) {
       tunnels.endpoints.adopt(vtep, p.tunnel)
       if (!network.layer2) this.bare[p.tunnel] = vtep
@@ -159,6 +164,12 @@ export class FarEnds {
     }
     vteps.macFixed[vtep] = p.mac ? 1 : 0
     return vtep
+  }
+
+  private setTwin(vtep: number, twin: number): void {
+    this.p.vteps.twin[vtep] = twin
+    if (twin === NONE) this.twins.delete(vtep)
+    else this.twins.add(vtep)
   }
 
   private replaceStatics(

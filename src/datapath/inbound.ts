@@ -354,7 +354,9 @@ export class Inbound {
     } else {
       return drop.NOT_IP
     }
-    if (network.sourceCheck && source !== this.vtep) return drop.SOURCE_NOT_ALLOWED
+    if (network.sourceCheck && source !== this.vtep) {
+      if (source === drop.NONE || source !== this.p.vteps.twin[this.vtep]) return drop.SOURCE_NOT_ALLOWED
+    }
     const outer = this.datagrams.tos[m]! & 3
     if (outer !== 0) {
       refused = combineEcn(bytes, packet, end, outer, type)

@@ -43,6 +43,8 @@ export interface Far {
   readonly mac: Uint8Array | null
   /** Layer 3: what is behind it. */
   readonly prefixes: readonly { readonly words: readonly number[]; readonly v6: boolean; readonly length: number }[]
+  /** `change-peers`: a VTEP of the network for whose prefixes it may speak too. Default: none. */
+  readonly twin?: number
 }
 
 export type Order =

@@ -34,6 +34,8 @@ export class Vteps {
   readonly macLo: Int32Array
   /** 1: the MAC is the configuration's and is not learned. */
   readonly macFixed: Uint8Array
+  /** Another VTEP for whose prefixes it may speak too, while one takes the other's place; NONE: none. */
+  readonly twin: Int32Array
   /** The address, four words an id. */
   readonly words: Int32Array
   /** Strangers with an id. */
@@ -60,6 +62,7 @@ export class Vteps {
     this.macHi = new Uint16Array(capacity)
     this.macLo = new Int32Array(capacity)
     this.macFixed = new Uint8Array(capacity)
+    this.twin = new Int32Array(capacity).fill(NONE)
     this.words = new Int32Array(capacity * 4)
     this.table = new Int32Array(slots * STRIDE)
     for (let at = 0; at < this.table.length; at += STRIDE) this.table[at + NETWORK] = FREE
@@ -95,6 +98,7 @@ export class Vteps {
     this.macHi[id] = 0xffff
     this.macLo[id] = -1
     this.macFixed[id] = 0
+    this.twin[id] = NONE
     return id
   }
 

@@ -22,8 +22,8 @@ export interface FlannelsParts {
   follow(file: FlannelConfig, config: Config, identity: Identity, subnetFile: string): Follower
   /** The interface on whose link an address is; null: on none. */
   onLink(address: string): string | null
-  /** Puts these members in the place of those before. */
-  setMembers(network: string, members: ReadonlyMap<string, PeerConfig>): Promise<void>
+  /** Puts these members in the place of those before. True: say the same again soon, something is under way. */
+  setMembers(network: string, members: ReadonlyMap<string, PeerConfig>): Promise<boolean>
   /** `networks()` is other than before: makes the overlay what it should be. */
   apply(): Promise<void>
   setRoutes(network: string, routes: readonly DirectRoute[]): void
@@ -195,7 +195,7 @@ class Flannel {
     }
     const { network, mtu } = desiredNetwork(this.file, m, here)
     this.place(m, here)
-    if (network) await this.p.setMembers(this.file.name, peersOf(this.places.values()))
+    if (network && (await this.p.setMembers(this.file.name, peersOf(this.places.values())))) this.gather(GATHER)
     await this.become(network)
     this.route()
     this.say('')

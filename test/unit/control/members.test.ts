@@ -22,6 +22,7 @@ function member(third: number, host: string, mac = '02:00:00:00:00:02'): PeerCon
     networks: [{ network: 'pods', allowedIps, mac }],
   }
 }
+const NO_KEYS = { call: () => {}, isUp: () => false }
 const host = (n: number): string => `198.18.0.${n}`
 const named = (...all: PeerConfig[]): Map<string, PeerConfig> => new Map(all.map((peer) => [peer.name, peer]))
 
@@ -43,8 +44,9 @@ function plain(pool = 0) {
       return { far: farOf(peer, NETWORK, address, 8472, pool), address, port: 8472 }
     },
     release: async () => {},
+    ...NO_KEYS,
   })
-  const apply = (wanted: Map<string, PeerConfig>, all = false) => members.apply(0, NETWORK, wanted, all)
+  const apply = (wanted: Map<string, PeerConfig>, all = false) => members.apply(0, NETWORK, wanted, { all, now: 0 })
   const { routes } = v.tables.networks.at(0)!
   const leads = (third: number): string | null => {
     const vtep = routes.find4(0x0a2a0001 | (third << 8))
@@ -124,17 +126,94 @@ test('a tunnel is let go after the last that names it', async () => {
   const released: string[] = []
   const v = new Vtep()
   const members = new Members({
-    mailbox: { ask: async (o: Order) => (o.kind === 'change-peers' ? o.peers.map((_, k) => k) : 0) } as never,
+    mailbox: { ask: async (o: Order) => (o.kind === 'change-peers' ? o.peers.map((one) => one.tunnel) : 0) } as never,
     far: async (peer) => ({ far: farBehind(peer.publicKey === KEY_B ? 0 : 1, peer, NETWORK), address: null, port: 0 }),
     release: async (key) => void released.push(key),
+    ...NO_KEYS,
   })
   const keyed = (third: number, publicKey: string): PeerConfig => ({ ...member(third, host(third)), publicKey })
-  await members.apply(0, NETWORK, named(keyed(2, KEY_B), keyed(3, KEY_B), keyed(4, KEY_C)), false)
-  await members.apply(0, NETWORK, named(keyed(3, KEY_B), keyed(4, KEY_C)), false)
+  await members.apply(0, NETWORK, named(keyed(2, KEY_B), keyed(3, KEY_B), keyed(4, KEY_C)), { all: false, now: 0 })
+  await members.apply(0, NETWORK, named(keyed(3, KEY_B), keyed(4, KEY_C)), { all: false, now: 0 })
   expect(released).toEqual([])
-  await members.apply(0, NETWORK, named(keyed(4, KEY_C)), false)
+  await members.apply(0, NETWORK, named(keyed(4, KEY_C)), { all: false, now: 0 })
   expect(released).toEqual([KEY_B])
   await members.close()
   expect(released).toEqual([KEY_B, KEY_C])
   expect(v.native.endpoints.size).toBe(0)
+})
+
+test('another key of a member: the old one carries until the new one has a session, and is heard for a while after', async () => {
+  const v = new Vtep()
+  v.network(0, 42, [], {}, false)
+  let up = false
+  const called: string[] = []
+  const released: string[] = []
+  const orders: (Order & { kind: 'change-peers' })[] = []
+  const tunnels = [KEY_B, KEY_C]
+  for (const tunnel of [0, 1]) v.tables.handle({ kind: 'set-tunnel', tunnel, keepalive: 0, endpoint: null })
+  const members = new Members({
+    mailbox: {
+      ask: async (o: Order & { kind: 'change-peers' }) => {
+        orders.push(o)
+        return v.tables.handle(o)
+      },
+    } as never,
+    far: async (p) => ({ far: farBehind(tunnels.indexOf(p.publicKey!), p, NETWORK), address: null, port: 0 }),
+    release: async (key) => void released.push(key),
+    call: (key) => void called.push(key),
+    isUp: () => up,
+  })
+  const say = (publicKey: string, now: number) =>
+    members.apply(0, NETWORK, named({ ...member(2, host(2)), publicKey }), { all: false, now })
+  const owner = () => members.at(v.tables.networks.at(0)!.routes.find4(0x0a2a0201))?.peer.publicKey
+  const twin = (tunnel: number) => v.tables.vteps.twin[v.tables.farEnds.bare[tunnel]!]
+
+  await say(KEY_B, 0)
+  const before = v.tables.farEnds.bare[0]!
+  await say(KEY_C, 1000)
+  expect([owner(), called, twin(1), members.rolling]).toEqual([KEY_B, [KEY_C], before, true])
+  up = true
+  await say(KEY_C, 1200)
+  expect([owner(), twin(1), twin(0)]).toEqual([KEY_C, NONE, v.tables.farEnds.bare[1]])
+  await say(KEY_C, 11_199)
+  expect([released, members.rolling]).toEqual([[], true])
+  await say(KEY_C, 11_200)
+  expect([released, members.rolling, owner()]).toEqual([[KEY_B], false, KEY_C])
+  expect(v.tables.farEnds.bare[0]).toBe(NONE)
+  expect(members.prefixes('pods')).toEqual(['10.42.2.0/24'])
+})
+
+test('a new key that never has a session is taken at its word in the end; one that goes back is left', async () => {
+  const released: string[] = []
+  const owners = new Map<number, number>()
+  const members = new Members({
+    mailbox: {
+      ask: async (o: Order & { kind: 'change-peers' }) => {
+        for (const { tunnel, prefixes } of o.peers) owners.set(tunnel, prefixes.length)
+        for (const vtep of o.gone) owners.delete(vtep)
+        return o.peers.map(({ tunnel }) => tunnel)
+      },
+    } as never,
+    far: async (p) => ({ far: farBehind(p.publicKey === KEY_B ? 0 : 1, p, NETWORK), address: null, port: 0 }),
+    release: async (key) => void released.push(key),
+    ...NO_KEYS,
+  })
+  const say = (publicKey: string, now: number) =>
+    members.apply(0, NETWORK, named({ ...member(2, host(2)), publicKey }), { all: false, now })
+  await say(KEY_B, 0)
+  await say(KEY_C, 10)
+  await say(KEY_B, 20)
+  expect([...owners]).toEqual([[0, 1]])
+  expect([released.splice(0), members.rolling]).toEqual([[KEY_C], false])
+  await say(KEY_C, 30)
+  await say(KEY_C, 15_029)
+  expect([...owners]).toEqual([
+    [0, 1],
+    [1, 0],
+  ])
+  await say(KEY_C, 15_030)
+  expect([...owners]).toEqual([
+    [0, 0],
+    [1, 1],
+  ])
 })
