@@ -387,7 +387,8 @@ export class Inbound {
     frames.link[k] = network.id
     frames.peer[k] = this.vtep
     frames.segment[k] = hint
-    if (network.mssClamp) mss.clamp(frames, k, network, mss.room(network, this.p.vteps, this.vtep), true)
+    const room = mss.room(network, this.p.vteps, this.vtep)
+    if (mss.isDue(network, room)) mss.clamp(frames, k, network, room, true)
   }
 
   private readSender(m: number): void {

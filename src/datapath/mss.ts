@@ -1,5 +1,6 @@
 // TCP's segment size, lowered to what the path carries (`mssClamp`): for hosts that never hear of a path's MTU. Only SYN and SYN-ACK
-// name it (RFC 9293 §3.7.1); both walks look for the two. A packet that is not wholly as it should be is left alone.
+// name it (RFC 9293 §3.7.1); both walks look for the two. A packet that is not wholly as it should be is left alone. In a secure
+// network IPv6 gets this unasked where the path leaves less than IPv6 needs: no answer could tell its hosts.
 // Temperature: hot.
 import type { Batch } from '../batch.ts'
 import { NONE } from '../drop.ts'
@@ -21,6 +22,16 @@ export function room(network: Network, vteps: Vteps, vtep: number): number {
   return mtu === 0 ? UNLIMITED : mtu - vteps.overhead[vtep]! - network.front
 }
 
+/** Whether SYNs towards a VTEP that `room` bytes reach are to be looked at. */
+export function isDue(network: Network, room: number): boolean {
+  return network.mssClamp || isNarrow(network, room)
+}
+
+// RFC 8200 §5: no IPv6 host takes an MTU under 1280.
+function isNarrow(network: Network, room: number): boolean {
+  return network.secure && room < ipv6.MTU_MIN + (network.layer2 ? ethernet.LEN : 0)
+}
+
 /**
  * Lowers what the SYN in slot i offers, if it is one: its answers must fit into `room`, and into the device. `summed`: TCP's
  * checksum is complete.
@@ -32,6 +43,7 @@ export function clamp(b: Batch, i: number, network: Network, room: number, summe
   const ip = network.layer2 ? packetAt(bytes, off, end) : off
   if (ip === NONE) return
   const v6 = bytes[ip]! >>> 4 === 6
+  if (!v6 && !network.mssClamp) return
   const segment = v6 ? segment6(bytes, ip, end) : segment4(bytes, ip, end)
   if (segment === NONE || (tcp.flags(bytes, segment) & tcp.SYN) === 0) return
   const at = tcp.mssAt(bytes, segment)

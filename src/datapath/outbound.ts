@@ -210,8 +210,9 @@ export class Outbound {
       return
     }
     // A train has begun long after its SYN.
-    if (network.mssClamp && segment === 0) {
-      mss.clamp(frames, i, network, mss.room(network, vteps, vtep), frames.sum[i] === 0)
+    if (segment === 0) {
+      const room = mss.room(network, vteps, vtep)
+      if (mss.isDue(network, room)) mss.clamp(frames, i, network, room, frames.sum[i] === 0)
     }
     const j = datagrams.count
     datagrams.count = j + 1

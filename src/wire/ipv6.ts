@@ -6,6 +6,8 @@
 import * as drop from '../drop.ts'
 
 export const LEN = 40
+/** RFC 8200 §5: every link carries packets of so many bytes. */
+export const MTU_MIN = 1280
 
 export const ICMPV6 = 58
 export const NO_NEXT = 59

@@ -77,6 +77,7 @@ const mtu = fc.oneof(fc.integer({ min: 1, max: 0xffff }), fc.integer({ min: 40, 
 /** What clamping leaves of the bytes; its neighbours are as they were. */
 function run(bytes: Uint8Array, l2: boolean, most: number, summed = true): string {
   const network = new Network(0, 42, l2, 0, new Fdb(16, 0, 1), new Routes(1))
+  network.mssClamp = true
   network.deviceMtu = most
   const slab = new Uint8Array(AT + bytes.length + 64).fill(0xa5)
   slab.set(bytes, AT)

@@ -51,7 +51,7 @@ function tables(layer2) {
   const vtep = vteps.add(0, ...FAR, false)
   vteps.mtu[vtep] = 1500
   network.flood = Int32Array.of(vtep)
-  routes.set([{ prefix: { words: [0x0a000000, 0, 0, 0], v6: false, length: 8 }, vtep }])
+  routes.put({ words: [0x0a000000, 0, 0, 0], v6: false, length: 8 }, vtep)
   for (let n = 0; n < 16; n++) network.fdb.learn(0x0200, n, vtep, 0)
   return { networks, vteps, counters: new Counters(), capture: new Capture(() => {}) }
 }

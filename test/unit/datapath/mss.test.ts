@@ -1,6 +1,6 @@
 // TCP's segment size on its way through both walks. The rewriting itself, checksum and all: test/property/mss.test.ts.
 import { describe, expect, test } from 'vitest'
-import { room } from '../../../src/datapath/mss.ts'
+import { isDue, room } from '../../../src/datapath/mss.ts'
 import { Fdb } from '../../../src/overlay/fdb.ts'
 import { Network } from '../../../src/overlay/networks.ts'
 import { Routes } from '../../../src/overlay/routes.ts'
@@ -118,4 +118,18 @@ test.each([
   vteps.mtu[vtep] = 1500
   vteps.overhead[vtep] = overhead
   expect(room(network, vteps, vtep)).toBe(bytes)
+})
+
+// A frame's header is no part of what IPv6 needs.
+test.each([
+  ['secure tap', 0, true, 1293, true],
+  ['secure tap', 0, true, 1294, false],
+  ['secure tun', 0, false, 1279, true],
+  ['secure tun', 0, false, 1280, false],
+  ['plain tap', 4789, true, 600, false],
+] as const)('a %s network looks at SYNs unasked where IPv6 lacks room', (_title, port, layer2, bytes, due) => {
+  const network = new Network(0, 42, layer2, port, new Fdb(16, 0, 1), new Routes(1))
+  expect(isDue(network, bytes)).toBe(due)
+  network.mssClamp = true
+  expect(isDue(network, bytes)).toBe(true)
 })
