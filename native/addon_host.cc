@@ -23,13 +23,15 @@ Napi::Value notify_js(const Napi::CallbackInfo &info) {
 
 Napi::Value netlink_monitor_js(const Napi::CallbackInfo &info) {
   OptionalText netns(info[0]);
-  if (!netns.ok()) return misuse(info.Env(), "netlinkMonitor(netns)");
+  bool rules = info[1].IsBoolean() && info[1].As<Napi::Boolean>();
+  if (!netns.ok() || !(info[1].IsBoolean() || info[1].IsUndefined()))
+    return misuse(info.Env(), "netlinkMonitor(netns, rules?)");
   int fd;
   {
     NetnsScope scope;
     int e = scope.enter(netns.c_str());
     if (e < 0) return throw_errno(info.Env(), e, "setns");
-    fd = netlink_monitor();
+    fd = netlink_monitor(rules ? Watched::kRules : Watched::kRoutes);
   }
   return fd < 0 ? throw_errno(info.Env(), fd, "bind") : Napi::Number::New(info.Env(), fd);
 }

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -371,12 +372,16 @@ int Netlink::route_mtu(int index, uint32_t *out) {
   return 0;
 }
 
-int netlink_monitor() {
-  UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+int netlink_monitor(Watched what) {
+  int protocol = what == Watched::kRoutes ? NETLINK_ROUTE : NETLINK_NETFILTER;
+  UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
   if (!fd) return -errno;
   sockaddr_nl a{};
   a.nl_family = AF_NETLINK;
-  a.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+  a.nl_groups =
+      what == Watched::kRoutes
+          ? RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
+          : 1u << (NFNLGRP_NFTABLES - 1);
   // An overrun would be an error condition, and libuv stops a poll at its first one. What is lost does not
   // matter.
   int on = 1;

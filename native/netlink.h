@@ -94,9 +94,11 @@ class Netlink {
   std::string message_;
 };
 
-/// A socket that becomes readable when links, addresses or routes change in the calling thread's namespace.
-/// fd or -errno.
-int netlink_monitor();
+enum class Watched { kRoutes, kRules };
+
+/// A socket that becomes readable when links, addresses or routes, or when the rules of nf_tables change in the
+/// calling thread's namespace. fd or -errno.
+int netlink_monitor(Watched what);
 
 /// Empties the monitor. True if something was there.
 bool netlink_drain(int fd);

@@ -4,6 +4,7 @@ import type { Worker } from 'node:worker_threads'
 import { type AgentApi, ApiError, type FdbEntry, type LeaseRow, type Profile, type Status } from './control/api.ts'
 import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import { Captures } from './control/captures.ts'
+import { Firewall } from './control/firewall.ts'
 import { openFollower } from './control/flannel/follow.ts'
 import { Flannels } from './control/flannel/networks.ts'
 import { callableAt, type Home, hostView } from './control/home.ts'
@@ -63,6 +64,7 @@ export class Agent implements AgentApi {
     async () => this.applied?.refreshMtus(),
     (error) => this.log.error(String(error)),
   )
+  private readonly firewall: Firewall
   private readonly hostWatch = new HostWatch(() => this.hostChanged())
   private worker: Worker | null = null
   private mailbox!: Mailbox
@@ -84,6 +86,7 @@ export class Agent implements AgentApi {
     this.config = config
     this.options = options
     this.log = options.log
+    this.firewall = new Firewall(options.runtimeDir, options.log)
     this.done = new Promise((resolve) => {
       this.finished = resolve
     })
@@ -123,6 +126,7 @@ export class Agent implements AgentApi {
       await this.names.lookUp()
       this.applied = new Overlay(await this.overlayParts(), this.config.offloads)
       this.captures = new Captures(this.mailbox, () => this.running)
+      await this.firewall.apply(this.config)
       await this.overlay.apply(this.config, this.underlay)
       this.watchHost()
       this.names.watch()
@@ -152,7 +156,8 @@ export class Agent implements AgentApi {
       peers: applied ? report.peerStatuses(config, applied, counters, (key) => applied.tunnels.session(key)) : [],
       drops: counters.drops(),
       offloads: applied ? report.offloads(config, applied, counters) : {},
-      undesired: running.flatMap((r) => r.device.faults()),
+      undesired: [...running.flatMap((r) => r.device.faults()), ...this.firewall.faults(Date.now())],
+      firewall: this.firewall.status(),
     }
   }
 
@@ -313,6 +318,7 @@ export class Agent implements AgentApi {
       await this.applyAll(before.config, before.underlay)
       throw error
     }
+    await this.firewall.apply(next)
     this.watchHost()
     this.names.watch()
     await this.captures.switch()
@@ -342,6 +348,7 @@ export class Agent implements AgentApi {
     this.mtus.close()
     this.hostWatch.close()
     this.membership?.close()
+    await this.firewall.close()
     try {
       await this.flannels.stop(false)
       await this.wg?.close()
@@ -425,10 +432,6 @@ export class Agent implements AgentApi {
     }
     if (sameAddresses(now, this.underlay)) return
     this.log.info(`underlay address is ${now.map((l) => l.address).join(', ')} now`)
-    await this.replaceUnderlay(now)
-  }
-
-  private async replaceUnderlay(now: LocalAddress[]): Promise<void> {
     this.underlay = now
     await this.applyAll(this.config, now)
     await this.flannels.sync(this.config, now)

@@ -2,6 +2,7 @@
 // networks does the exchange in this process; what it learned is written, and then the agent is started for good.
 import type { Agent } from '../agent.ts'
 import type { Home } from '../control/home.ts'
+import { NO_RULES } from '../control/host-rules.ts'
 import type { Joined, JoinRequest } from '../control/join.ts'
 import type { Config } from '../control/model.ts'
 import { decodeToken, type Token, TokenError } from '../control/token.ts'
@@ -122,6 +123,7 @@ function empty(home: Home, { port }: JoinRequest, { name }: Pick<Token, 'name'>)
     networks: [],
     flannels: [],
     peers: [],
+    rules: NO_RULES,
     metrics: null,
     offloads: config?.offloads ?? { tso: 'auto', uso: 'auto', udpGso: 'auto', udpGro: 'auto' },
   }

@@ -46,6 +46,13 @@ export interface Undesired {
   since: number
 }
 
+export interface FirewallStatus {
+  /** Who has the host's rules. none: nobody, since they are not needed or cannot be. */
+  kind: 'nftables' | 'iptables' | 'iptables-legacy' | 'none' | 'off'
+  /** How often they were put back. */
+  repairs: number
+}
+
 export interface Status {
   schema: 1
   node: string
@@ -59,6 +66,7 @@ export interface Status {
   /** tso, uso, udpGso, udpGro: 'on', 'off', or 'off: <why>'. */
   offloads: Record<string, string>
   undesired: Undesired[]
+  firewall: FirewallStatus
 }
 
 export interface FdbEntry {

@@ -1,7 +1,7 @@
 // From a file's text or quick flags to the frozen Config, or to all that is wrong with them at once. Read docs/configuration.md
 // first: it is what is promised. The way: text → values (source.ts) → not delivered yet (later.ts) → shape (schema.ts) →
-// draft with defaults (draft.ts) → meaning (network-check.ts, peer-check.ts, security-check.ts, flannel-check.ts) → keys from their files
-// (key-check.ts) → Config (model.ts).
+// draft with defaults (draft.ts) → meaning (network-check.ts, peer-check.ts, security-check.ts, flannel-check.ts, rules-check.ts)
+// → keys from their files (key-check.ts) → Config (model.ts).
 import { dirname } from 'node:path'
 import { Cuts, type Draft, draftOf, type NetworkDraft } from './draft.ts'
 import { Faults, type Path, pathText } from './fault.ts'
@@ -14,6 +14,7 @@ import type { Config, FlannelConfig, NetworkConfig } from './model.ts'
 import { checkNetworks } from './network-check.ts'
 import { checkPeers, underlayFaults as noteUnderlayFaults, UNPLACED } from './peer-check.ts'
 import { flagText, type QuickFlags, quickValue } from './quick.ts'
+import { checkRules } from './rules-check.ts'
 import { schema, toJsonSchema } from './schema.ts'
 import { checkSecurity } from './security-check.ts'
 import { readSource } from './source.ts'
@@ -100,6 +101,7 @@ function configOf(given: unknown, faults: Faults, options: Omit<ConfigOptions, '
   checkPeers(draft, faults)
   checkSecurity(draft, faults)
   checkFlannels(draft, faults)
+  checkRules(draft, faults)
   const keys = readKeys(draft, options.directory ?? '.', options.readKey ?? readKeyFile, faults)
   if (faults.count === 0) return finished(draft, keys, options.hostname)
   zeroKeys(keys)
@@ -154,9 +156,9 @@ function finished(draft: Draft, keys: Keys, hostname: string): Config {
   const all = [...draft.networks!.values()]
   const networks = all.filter(({ flannel }) => !flannel).map(({ given, type, flannel, ...own }) => own as NetworkConfig)
   const flannels = all.flatMap((network) => (network.flannel ? [flannelOf(network)] : []))
-  const { underlay, metrics, offloads } = draft
+  const { underlay, rules, metrics, offloads } = draft
   const node = draft.node ?? hostname
-  return frozen({ node, privateKey, publicKey, underlay, networks, flannels, peers, metrics, offloads } as Config)
+  return frozen({ node, privateKey, publicKey, underlay, networks, flannels, peers, rules, metrics, offloads } as Config)
 }
 
 function flannelOf(network: NetworkDraft): FlannelConfig {

@@ -5,7 +5,16 @@ import { parseDuration } from './duration.ts'
 import { parseEndpoint } from './endpoint.ts'
 import type { Path } from './fault.ts'
 import { parseMac } from './mac.ts'
-import type { Config, FlannelConfig, NetworkConfig, PeerConfig, Security, UnderlayConfig } from './model.ts'
+import type {
+  Config,
+  FlannelConfig,
+  NetworkConfig,
+  PeerConfig,
+  RulesConfig,
+  Security,
+  UnderlayConfig,
+} from './model.ts'
+import { parsePortMapping } from './port-mapping.ts'
 import { type NetworkShape, type PeerNetworkShape, type PeerShape, partialSchema, type RootShape } from './schema.ts'
 
 type Known<T> = { readonly [K in keyof T]: T[K] | undefined }
@@ -47,6 +56,7 @@ export interface Draft extends Known<Pick<Config, 'metrics' | 'offloads'>> {
   /** null: not given. */
   readonly privateKeyFile: string | null | undefined
   readonly underlay: Known<UnderlayConfig>
+  readonly rules: Known<RulesConfig>
   readonly networks: ReadonlyMap<string, NetworkDraft> | undefined
   readonly peers: ReadonlyMap<string, PeerDraft> | undefined
 }
@@ -117,8 +127,25 @@ export function draftOf(value: unknown, cuts: Cuts): Draft | null {
     underlay,
     networks: known,
     peers: cuts.has('peers') ? undefined : peers,
+    rules: rulesDraft(root, new Set(Object.keys(at(value))), cuts),
     metrics: listen ? { host: listen.host, port: listen.port! } : null,
     offloads: root.offloads!,
+  }
+}
+
+function rulesDraft(root: Partial<RootShape>, given: ReadonlySet<string>, cuts: Cuts): Known<RulesConfig> {
+  const field = <K extends keyof RulesConfig & keyof RootShape>(key: K) => (cuts.has(key) ? undefined : root[key])
+  const ports = field('ports')
+  const [firewall, forward] = [field('firewall'), field('forward')]
+  const [masquerade, notrack] = [field('masquerade'), field('notrack')]
+  const named = firewall === 'nftables' || firewall === 'iptables' || (forward === true && given.has('forward'))
+  return {
+    firewall,
+    masquerade,
+    forward,
+    notrack,
+    ports: ports?.map(parsePortMapping),
+    asked: named || masquerade === true || notrack === true || (ports?.length ?? 0) > 0,
   }
 }
 

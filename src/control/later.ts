@@ -15,7 +15,6 @@ const REMOVE = 'remove it'
 
 const ROWS: readonly Row[] = [
   { path: ['control'], mend: 'remove it and list the hosts under peers' },
-  ...['masquerade', 'forward', 'firewall', 'notrack', 'ports'].map((key) => ({ path: [key], mend: REMOVE })),
   {
     path: ['workers'],
     when: (value) => typeof value === 'number' && value > 1,

@@ -79,6 +79,12 @@ const ROWS: readonly Row[] = [
   offload('udpGso', 'UDP_SEGMENT on the underlay'),
   offload('udpGro', 'UDP_GRO on the underlay'),
   {
+    kind: 'counter',
+    name: 'vtepd_firewall_repairs_total',
+    help: "Times that the host's firewall rules were put back after somebody had changed them.",
+    samples: ({ firewall }) => [[firewall.repairs]],
+  },
+  {
     kind: 'gauge',
     name: 'vtepd_undesired',
     help: 'Things on the host that are not as the configuration wants them; `vtepd status` names them.',

@@ -1,6 +1,7 @@
 // The configuration once parsed: frozen, complete, in the units the rest of the house uses. Nobody re-validates it.
 // config.ts makes it from YAML or quick flags.
 
+import type { PortMapping } from './port-mapping.ts'
 import type { Secret } from './secret.ts'
 
 export type Switch = 'auto' | 'on' | 'off'
@@ -17,8 +18,20 @@ export interface Config {
   /** Networks of `type: flannel`: what of them the file says. */
   readonly flannels: readonly FlannelConfig[]
   readonly peers: readonly PeerConfig[]
+  readonly rules: RulesConfig
   readonly metrics: { readonly host: string; readonly port: number } | null
   readonly offloads: { readonly tso: Switch; readonly uso: Switch; readonly udpGso: Switch; readonly udpGro: Switch }
+}
+
+/** What the host's firewall does for the networks. */
+export interface RulesConfig {
+  readonly firewall: 'auto' | 'nftables' | 'iptables' | 'off'
+  readonly masquerade: boolean
+  readonly forward: boolean
+  readonly notrack: boolean
+  readonly ports: readonly PortMapping[]
+  /** Somebody wrote that there be rules; else `forward` is the only one, and nobody misses it where it cannot be. */
+  readonly asked: boolean
 }
 
 export interface UnderlayConfig {

@@ -28,6 +28,7 @@ import {
   underlayAddress,
   words,
 } from './form.ts'
+import { PORT_MAPPING_WANT, portMappingFault } from './port-mapping.ts'
 
 /** A year: what a deadline of 32 bits in tenths of a second holds many times over. */
 const MAX_AGEING_SEC = 365 * 86400
@@ -220,6 +221,21 @@ const offloads = map({ tso: offload(), uso: offload(), udpGso: offload(), udpGro
 
 const metrics = map({ listen: listen().describe('ADDRESS:PORT of the metrics server') }, '{ listen: 127.0.0.1:9478 }')
 
+/** Keys about the host's firewall. */
+const rules = {
+  masquerade: flag()
+    .default(false)
+    .describe('What leaves the networks by this host, or comes into them by it, leaves with an address of its own'),
+  forward: flag().default(true).describe('Accept what this host forwards from and to the networks'),
+  firewall: words(['auto', 'nftables', 'iptables', 'off'])
+    .default('auto')
+    .describe('Which firewall takes the rules; auto: iptables where the host uses it, else nftables; off: none'),
+  notrack: flag().default(false).describe('No connection tracking for the UDP ports of the tunnels'),
+  ports: listOf(text(PORT_MAPPING_WANT, portMappingFault), '["8080:10.42.3.7:80/tcp"]')
+    .default([])
+    .describe('Ports of this host that lead into the networks: [ADDRESS:]PORT:ADDRESS:PORT/tcp or /udp'),
+}
+
 function isMap(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -243,6 +259,7 @@ function root<N extends z.ZodType, P extends z.ZodType, M extends z.ZodType>(
       underlay: underlay.prefault({}).describe('The network that carries the tunnels'),
       networks: networks.describe('Networks by name: each one VNI with its device'),
       peers: peers.default({} as never).describe('Other hosts by name'),
+      ...rules,
       metrics: metricsShape.optional().describe('Prometheus metrics over TCP; off unless given'),
       offloads: offloads.prefault({}).describe('Kernel offloads, each on its own'),
       workers: z.literal(1, { error: 'want 1; write 1 or remove the key' }).default(1).describe('Data threads'),

@@ -3,6 +3,7 @@
 // key is no peer. Pure; a prefix costs the same however many there are. Cold.
 import { timingSafeEqual } from 'node:crypto'
 import { MAX_TUNNELS } from '../counters.ts'
+import { NO_RULES } from './host-rules.ts'
 import { base64Of, isZeroKey, KEY_LEN, publicKeyOf } from './key.ts'
 import type { Config } from './model.ts'
 import { Secret } from './secret.ts'
@@ -254,6 +255,7 @@ export function toConfig(state: WgState, interfaceName: string, node: string): C
       type: 'wireguard' as const,
       networks: [{ network: interfaceName, allowedIps: [...peer.allowedIps], mac: null }],
     })),
+    rules: NO_RULES,
     metrics: null,
     offloads: { tso: 'auto', uso: 'auto', udpGso: 'auto', udpGro: 'auto' },
   }

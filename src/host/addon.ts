@@ -178,7 +178,8 @@ interface Addon {
   routeList(netns: string | null, family: 4 | 6): RouteRow[]
   /** The smallest MTU that a route out of the link names; 0: none does. */
   routeMtu(netns: string | null, index: number): number
-  netlinkMonitor(netns: string | null): number
+  /** Of links, addresses and routes; `rules`: of nf_tables' rules instead. */
+  netlinkMonitor(netns: string | null, rules?: boolean): number
   netlinkDrain(fd: number): boolean
   /** An fd, or null when another has the lock. */
   lockFile(path: string): number | null

@@ -5,7 +5,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { ConfigError, fromQuickFlags, type QuickFlags } from '../../src/control/config.ts'
-import type { Config, NetworkConfig, PeerConfig } from '../../src/control/model.ts'
+import type { Config, NetworkConfig, PeerConfig, RulesConfig } from '../../src/control/model.ts'
+import { listensAt, type PortMapping } from '../../src/control/port-mapping.ts'
 import { Secret } from '../../src/control/secret.ts'
 import { KEY_B, keyBytes, OWN_KEY, parse, publicKey, readKey } from '../support/config.ts'
 import { seed } from '../support/seed.ts'
@@ -198,10 +199,41 @@ function peerOf(one: DrawnPeer, i: number, networks: readonly NetworkConfig[]): 
   }
 }
 
+const mapping: fc.Arbitrary<PortMapping> = fc
+  .record({
+    six: fc.boolean(),
+    protocol: fc.constantFrom('tcp', 'udp'),
+    bound: fc.boolean(),
+    hostPort: fc.integer({ min: 1, max: 1000 }),
+    targetPort: fc.integer({ min: 1, max: 65535 }),
+  })
+  .map(({ six, protocol, bound, ...portNumbers }) => ({
+    ...portNumbers,
+    protocol,
+    family: six ? 6 : 4,
+    host: bound ? (six ? 'fd18::1' : '198.18.0.1') : null,
+    target: six ? 'fd00:42::7' : '10.42.0.7',
+  }))
+
+const rules = fc.record({
+  firewall: fc.constantFrom('auto', 'nftables', 'iptables', 'off'),
+  masquerade: fc.boolean(),
+  forward: fc.boolean(),
+  notrack: fc.boolean(),
+  ports: fc.uniqueArray(mapping, { maxLength: 3, selector: listensAt }),
+})
+
+function rulesOf(drawn: Omit<RulesConfig, 'asked'>): RulesConfig {
+  const { firewall, masquerade, forward, notrack, ports } = drawn
+  const asked = firewall.endsWith('tables') || masquerade || forward || notrack || ports.length > 0
+  return { ...drawn, asked }
+}
+
 const config: fc.Arbitrary<Config> = fc
   .record({
     networks: fc.array(network, { maxLength: 4 }),
     peers: fc.uniqueArray(peer, { maxLength: 6, selector: (one) => one.host }),
+    rules,
     node: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/),
     offloads: fc.record({ tso: fc.constantFrom('auto', 'on', 'off'), uso: fc.constantFrom('auto', 'on', 'off') }),
     metrics: fc.option(
@@ -223,13 +255,14 @@ const config: fc.Arbitrary<Config> = fc
       networks,
       flannels: [],
       peers: drawn.peers.map((one, i) => peerOf(one, i, networks)),
+      rules: rulesOf(drawn.rules),
       metrics: drawn.metrics,
       offloads: { ...drawn.offloads, udpGso: 'auto', udpGro: 'auto' } as Config['offloads'],
     }
   })
 
 /** A Config as the values of a file. */
-function written({ node, offloads, underlay, networks, peers, metrics }: Config): object {
+function written({ node, offloads, underlay, networks, peers, rules: { asked, ...keys }, metrics }: Config): object {
   const without = (object: object): object =>
     Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null))
   const address = (hostname: string, port: number | null): string => {
@@ -266,6 +299,11 @@ function written({ node, offloads, underlay, networks, peers, metrics }: Config)
     },
     networks: Object.fromEntries(networks.map(networkKeys)),
     peers: Object.fromEntries(peers.map(peerKeys)),
+    ...keys,
+    ports: keys.ports.map(({ family, protocol, host, hostPort, target, targetPort }) => {
+      const shown = (text: string): string => (family === 6 ? `[${text}]` : text)
+      return `${host === null ? '' : `${shown(host)}:`}${hostPort}:${shown(target)}:${targetPort}/${protocol}`
+    }),
     ...(metrics && { metrics: { listen: address(metrics.host, metrics.port) } }),
   }
 }

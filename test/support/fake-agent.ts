@@ -60,6 +60,7 @@ export const STATUS: Status = {
   drops: { truncated: 0, 'too-big': 5, 'split-horizon': 12 },
   offloads: { tso: 'on', uso: 'off: the kernel lacks it', udpGso: 'on', udpGro: 'on' },
   undesired: [],
+  firewall: { kind: 'nftables', repairs: 0 },
 }
 
 export const ENTRY: FdbEntry = {

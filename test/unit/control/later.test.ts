@@ -13,11 +13,6 @@ function ofNetwork(keys: string, key: string, mend: string, what = NOT): Row {
 
 const ROWS: Row[] = [
   atRoot('control: { etcd: { endpoints: [] } }', 'control', 'under peers'),
-  atRoot('masquerade: false', 'masquerade', 'remove it'),
-  atRoot('forward: true', 'forward', 'remove it'),
-  atRoot('firewall: auto', 'firewall', 'remove it'),
-  atRoot('notrack: false', 'notrack', 'remove it'),
-  atRoot('ports: []', 'ports', 'remove it'),
   atRoot('workers: 2', 'workers', 'write 1', 'more than one is not in this version'),
   ofNetwork('security: plain, bridge: br0', 'bridge', 'remove it'),
   ofNetwork('security: plain, stormLimit: 0', 'stormLimit', 'remove it'),
