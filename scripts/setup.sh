@@ -18,7 +18,7 @@ fi
 # What each program is for is in docs/dependencies.md.
 packages=(
   make:make g++:g++ python3:python3 ip:iproute2 iperf3:iperf3 ping:iputils-ping tcpdump:tcpdump tshark:tshark
-  ethtool:ethtool clang-format:clang-format nft:nftables nc:netcat-openbsd
+  ethtool:ethtool clang-format:clang-format nft:nftables iptables:iptables nc:netcat-openbsd
   wg:wireguard-tools wireguard-go:wireguard-go etcd:etcd-server etcdctl:etcd-client
 )
 

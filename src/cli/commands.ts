@@ -115,9 +115,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'stop',
     about: 'Stop the running agent and wait until it has cleaned up',
-    flags: [
-      { name: 'cleanup', kind: 'switch', about: 'Also remove what a killed agent left in the runtime directory' },
-    ],
+    flags: [{ name: 'cleanup', kind: 'switch', about: 'Also remove what a killed agent left: sockets, host rules' }],
     load: async () => (await import('./stop.ts')).stop,
   },
   {

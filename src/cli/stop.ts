@@ -1,8 +1,11 @@
 // `vtepd stop`: asks the agent to end and waits until its socket is gone, which is the last thing that it cleans up.
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Firewall } from '../control/firewall.ts'
+import { ToolError } from '../host/firewall.ts'
+import { NO_LOG } from '../log.ts'
 import { Client } from './client.ts'
-import { DONE, FAILED, Failure, NOT_RUNNING } from './exit.ts'
+import { DONE, FAILED, Failure, NOT_PERMITTED, NOT_RUNNING } from './exit.ts'
 import type { Flags } from './flags.ts'
 import { printJson } from './output.ts'
 
@@ -42,7 +45,7 @@ async function gone(client: Client, pid: number): Promise<void> {
   }
 }
 
-// Devices go with the process; sockets of a killed agent stay. Whoever still answers is left alone.
+// Devices go with the process; sockets and host rules of a killed agent stay. Whoever still answers is left alone.
 async function removeLeftovers(client: Client): Promise<void> {
   if (await client.alive()) return
   const names = await readdir(client.runtimeDir).catch((error: NodeJS.ErrnoException) => {
@@ -51,5 +54,12 @@ async function removeLeftovers(client: Client): Promise<void> {
   })
   for (const name of names) {
     if (/^vtepd\.sock(\.[0-9a-f]{8}~?)?$/.test(name)) await unlink(join(client.runtimeDir, name))
+  }
+  try {
+    await new Firewall(client.runtimeDir, NO_LOG).removeLeftovers()
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error
+    const code = /not permitted|Permission denied/.test(error.message) ? NOT_PERMITTED : FAILED
+    throw new Failure(code, `host rules of a killed agent may be left: ${error.message}`)
   }
 }

@@ -3,7 +3,15 @@
 // Cold.
 import { type Claim, claim } from '../host/claim.ts'
 import { hasFamily, restoreTables, saveTables, type TablesKind, ToolError } from '../host/firewall.ts'
-import { chainNames, isMark, type Names, TABLES, type WantedTable, wantedTables } from './firewall-chains.ts'
+import {
+  chainNames,
+  isMark,
+  type Names,
+  TABLES,
+  type Table,
+  type WantedTable,
+  wantedTables,
+} from './firewall-chains.ts'
 import type { HostRules } from './host-rules.ts'
 import { chainOf, endsAll, NO_TABLE, parseSave, type SavedTable, targetOf } from './iptables-save.ts'
 
@@ -48,12 +56,13 @@ export function change(name: string, table: SavedTable, state: State, wanted: Wa
   if (chains.size === 0 && superfluous.length === 0) return ''
   const removed = new Set(state.jumps)
   const left = table.rules.filter((rule) => !removed.has(rule))
+  const inserted = new Map<string, number>()
   return [
     `*${name}`,
     // Whoever is named here is emptied.
     ...[...chains.keys(), ...superfluous].map((chain) => `:${chain} - [0:0]`),
     ...state.jumps.map((rule) => `-D ${rule.slice(3)}`),
-    ...jumps.map((rule) => placed(rule, left)),
+    ...jumps.map((rule) => placed(rule, left, inserted)),
     ...[...chains].flatMap(([chain, rules]) => rules.map((rule) => `-A ${chain} ${rule}`)),
     ...superfluous.map((chain) => `-X ${chain}`),
     'COMMIT',
@@ -62,11 +71,13 @@ export function change(name: string, table: SavedTable, state: State, wanted: Wa
 }
 
 // At the end, as flannel does it, but in front of a rule that lets nothing come to the end.
-function placed(jump: string, left: readonly string[]): string {
+function placed(jump: string, left: readonly string[], inserted: Map<string, number>): string {
   const [chain, ...rest] = jump.split(' ') as [string, ...string[]]
-  const there = left.filter((rule) => chainOf(rule) === chain)
-  const end = there.findIndex(endsAll)
-  return end < 0 ? `-A ${jump}` : `-I ${chain} ${end + 1} ${rest.join(' ')}`
+  const end = left.filter((rule) => chainOf(rule) === chain).findIndex(endsAll)
+  if (end < 0) return `-A ${jump}`
+  const before = inserted.get(chain) ?? 0
+  inserted.set(chain, before + 1)
+  return `-I ${chain} ${end + before + 1} ${rest.join(' ')}`
 }
 
 /** Whether somebody but agents uses what was saved: rules, chains of their own, or a policy that refuses. */
@@ -95,6 +106,7 @@ export class Tables {
   private claimed: Claim | null = null
   /** By family and table: what was there after it was written, and what was wanted then. */
   private readonly known = new Map<string, { state: string; wanted: string }>()
+  private readonly looked = new Set<Family>()
 
   /** `takeOver`: chains of flannel's that no agent has marked are a flanneld's that we come after. */
   constructor(kind: TablesKind, id: string, takeOver: boolean) {
@@ -145,53 +157,44 @@ export class Tables {
   private async putFamily(family: Family, rules: HostRules, names: Names): Promise<boolean> {
     const wanted = wantedTables(rules, family, names)
     // The first look is for what an agent before has left.
-    const looked = this.known.has(`${family}`)
-    if ((wanted.size === 0 && looked && !this.hasAny(family)) || !hasFamily(family)) return false
+    const idle = wanted.size === 0 && this.looked.has(family) && !this.hasAny(family)
+    if (idle || !hasFamily(family)) return false
     let damaged = false
     for (let left = TRIES; ; left--) {
       const saved = await this.save(family, wanted.size > 0)
-      const texts = TABLES.map((name) => this.difference(family, name, saved.get(name) ?? NO_TABLE, wanted.get(name)))
-      damaged ||= texts.some((t) => t.damaged)
-      const text = texts.map((t) => t.text).join('')
-      if (text === '') break
+      const found = TABLES.map((name) => this.difference(family, name, saved.get(name) ?? NO_TABLE, wanted.get(name)))
+      damaged ||= found.some((d) => d.damaged)
+      const rewritten = found.filter((d) => d.text !== '')
+      if (rewritten.length === 0) break
       try {
-        await restoreTables(this.kind, family, text)
+        await restoreTables(this.kind, family, rewritten.map((d) => d.text).join(''))
+        const now = await this.save(family, true)
+        for (const { name } of rewritten) this.learn(family, name, now.get(name) ?? NO_TABLE, wanted.get(name))
+        break
       } catch (error) {
         if (left === 1) throw error
-        continue
       }
-      this.learn(family, await this.save(family, true), wanted)
-      break
     }
-    this.known.set(`${family}`, { state: '', wanted: '' })
+    this.looked.add(family)
     return damaged
   }
 
-  private difference(family: Family, name: string, table: SavedTable, wanted: WantedTable | undefined) {
+  private difference(family: Family, name: Table, table: SavedTable, wanted: WantedTable | undefined) {
     const before = this.known.get(`${family} ${name}`)
     const state = stateOf(table, this.oursIn(table, this.chains!.mark !== null))
-    const now = JSON.stringify(state)
-    const damaged = before !== undefined && now !== before.state
-    if (before && !damaged && !state.blocked && before.wanted === textOf(wanted)) return { text: '', damaged }
-    return { text: change(name, table, state, wanted), damaged: damaged || (before !== undefined && state.blocked) }
+    const damaged = before !== undefined && (state.blocked || JSON.stringify(state) !== before.state)
+    const same = before !== undefined && !damaged && before.wanted === textOf(wanted)
+    return { name, damaged, text: same ? '' : change(name, table, state, wanted) }
   }
 
   // Versions of iptables write one rule in several ways: what it says of ours right after we wrote it is what it should say.
-  private learn(
-    family: Family,
-    saved: ReadonlyMap<string, SavedTable>,
-    wanted: ReadonlyMap<string, WantedTable>,
-  ): void {
-    for (const name of TABLES) {
-      const table = saved.get(name) ?? NO_TABLE
-      const state = stateOf(table, this.oursIn(table, this.chains!.mark !== null))
-      const want = wanted.get(name)
-      this.known.set(`${family} ${name}`, { state: JSON.stringify(state), wanted: textOf(want) })
-      const whole =
-        state.jumps.length === (want?.jumps.length ?? 0) &&
-        [...(want?.chains ?? [])].every(([chain, rules]) => state.chains[chain]?.length === rules.length)
-      if (!whole) throw new ToolError(this.where, 'changed', `somebody else changes table ${name} at the same time`)
-    }
+  private learn(family: Family, name: Table, table: SavedTable, wanted: WantedTable | undefined): void {
+    const state = stateOf(table, this.oursIn(table, this.chains!.mark !== null))
+    const whole =
+      state.jumps.length === (wanted?.jumps.length ?? 0) &&
+      [...(wanted?.chains ?? [])].every(([chain, rules]) => state.chains[chain]?.length === rules.length)
+    if (!whole) throw new ToolError(this.where, 'changed', `somebody else changes table ${name} at the same time`)
+    this.known.set(`${family} ${name}`, { state: JSON.stringify(state), wanted: textOf(wanted) })
   }
 
   private hasAny(family: Family): boolean {

@@ -60,6 +60,7 @@ peers: { host-b: { publicKey: ${KEY_B} } }
           networks: [{ network: 'blue', allowedIps: [], mac: null }],
         },
       ],
+      rules: { firewall: 'auto', masquerade: false, forward: true, notrack: false, ports: [], asked: false },
       metrics: null,
       offloads: { tso: 'auto', uso: 'auto', udpGso: 'auto', udpGro: 'auto' },
     })
@@ -296,7 +297,7 @@ peers:
   host-b: { endpoint: 198.18.0.2, networks: [blu, red] }
   host-c: { endpoint: 198.18.0.2, networks: [red], keepalive: 25s }
   host-d: { publicKey: ${KEY_B}, presharedKeyFile: none, networks: [red] }
-forward: true
+workers: 2
 `)
     expect(faults).toEqual([
       'networks.blue.vni: want 0..16777215, got "42"; write it in that range and without quotes (line 4)',
@@ -309,7 +310,7 @@ forward: true
       'peers.host-c.keepalive: of no use without a publicKey; write the publicKey, which `vtepd pubkey` prints there, or remove it (line 12)',
       'peers.host-d.endpoint: missing, and in the plain network red a peer is known by its address; write it, or take the peer out of the network (line 13)',
       'peers.host-d.presharedKeyFile: there is no file /keys/none; make a key with vtepd genpsk (line 13)',
-      'forward: not in this version; remove it (line 14)',
+      'workers: more than one is not in this version; write 1 (line 14)',
     ])
   })
 
