@@ -107,6 +107,7 @@ export class Agent implements AgentApi {
       onLink: () => null,
       setMembers: (network, members) => this.overlay.setMembers(network, members),
       apply: () => this.applyAll(this.config, this.underlay),
+      applyRules: () => this.applyRules(this.config),
       setRoutes: () => {},
       isPlaced: (network, peer) => this.overlay.running.get(network)?.members?.isPlaced(peer) ?? false,
       inTurn: (change) => this.inTurn(change),
@@ -126,7 +127,7 @@ export class Agent implements AgentApi {
       await this.names.lookUp()
       this.applied = new Overlay(await this.overlayParts(), this.config.offloads)
       this.captures = new Captures(this.mailbox, () => this.running)
-      await this.firewall.apply(this.config)
+      await this.applyRules(this.config)
       await this.overlay.apply(this.config, this.underlay)
       this.watchHost()
       this.names.watch()
@@ -318,10 +319,14 @@ export class Agent implements AgentApi {
       await this.applyAll(before.config, before.underlay)
       throw error
     }
-    await this.firewall.apply(next)
+    await this.applyRules(next)
     this.watchHost()
     this.names.watch()
     await this.captures.switch()
+  }
+
+  private applyRules(config: Config): Promise<void> {
+    return this.firewall.apply(config, this.flannels.rules(), config.flannels.length > 0)
   }
 
   // The configuration's networks, and those that the store has told of.

@@ -158,7 +158,18 @@ function finished(draft: Draft, keys: Keys, hostname: string): Config {
   const flannels = all.flatMap((network) => (network.flannel ? [flannelOf(network)] : []))
   const { underlay, rules, metrics, offloads } = draft
   const node = draft.node ?? hostname
-  return frozen({ node, privateKey, publicKey, underlay, networks, flannels, peers, rules, metrics, offloads } as Config)
+  return frozen({
+    node,
+    privateKey,
+    publicKey,
+    underlay,
+    networks,
+    flannels,
+    peers,
+    rules,
+    metrics,
+    offloads,
+  } as Config)
 }
 
 function flannelOf(network: NetworkDraft): FlannelConfig {

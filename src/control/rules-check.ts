@@ -24,8 +24,9 @@ export function checkRules(draft: Draft, faults: Faults): void {
 
 function tunnelPorts({ networks, underlay }: Draft): Map<number, string> {
   const ports = new Map<number, string>()
-  for (const { name, security, port } of networks?.values() ?? []) {
-    if (security === 'plain' && port !== undefined) ports.set(port, `network ${name}`)
+  for (const { name, security, port, flannel } of networks?.values() ?? []) {
+    // The store says at which port a flannel network comes in.
+    if (security === 'plain' && port !== undefined && !flannel) ports.set(port, `network ${name}`)
     if (security === 'secure' && underlay.wireguardPort !== undefined) ports.set(underlay.wireguardPort, 'WireGuard')
   }
   return ports

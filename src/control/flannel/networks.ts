@@ -3,11 +3,13 @@
 // of one network are taken together. Cold.
 import { join } from 'node:path'
 import type { LeaseRow } from '../api.ts'
+import type { MoreNetworks } from '../host-rules.ts'
 import type { Config, FlannelConfig, NetworkConfig, PeerConfig } from '../model.ts'
 import type { LocalAddress } from '../underlay.ts'
 import { type DirectRoute, desiredNetwork, type Here, type MemberPlace, Placer, storeFault } from './desired.ts'
 import { leaseRows } from './lease-rows.ts'
 import type { Follower, Identity, Membership } from './model.ts'
+import { memberRules } from './rules.ts'
 import { type SubnetEnv, writeSubnetEnv } from './subnet-env.ts'
 import { vtepMac } from './vtep-mac.ts'
 
@@ -26,6 +28,8 @@ export interface FlannelsParts {
   setMembers(network: string, members: ReadonlyMap<string, PeerConfig>): Promise<boolean>
   /** `networks()` is other than before: makes the overlay what it should be. */
   apply(): Promise<void>
+  /** `rules()` may be other than before: makes the host's firewall what it should be. */
+  applyRules(): Promise<void>
   setRoutes(network: string, routes: readonly DirectRoute[]): void
   isPlaced(network: string, peer: string): boolean
   /** Does changes one after the other. */
@@ -55,11 +59,21 @@ export class Flannels {
       if (had) had.change(file, config, underlay)
       else this.all.set(file.name, new Flannel(this.p, file, config, underlay))
     }
+    await this.p.applyRules()
   }
 
   /** What the overlay has to have beside the configuration's own networks. */
   networks(): NetworkConfig[] {
     return [...this.all.values()].flatMap((one) => one.network ?? [])
+  }
+
+  /** What the host's firewall has to know of them. */
+  rules(): MoreNetworks {
+    const all = [...this.all.values()].flatMap((one) => one.rules ?? [])
+    return {
+      prefixes: all.flatMap((rules) => rules.prefixes),
+      untracked: { own: all.flatMap((rules) => rules.untracked.own), far: all.flatMap((rules) => rules.untracked.far) },
+    }
   }
 
   /** Whether the members that there are have been put in place, in every network. */
@@ -86,6 +100,7 @@ export class Flannels {
 class Flannel {
   /** null: not yet, not possible, or a back end without a device. */
   network: NetworkConfig | null = null
+  rules: MoreNetworks | null = null
   ready = false
   private readonly p: FlannelsParts
   private readonly follower: Follower
@@ -141,6 +156,7 @@ class Flannel {
     if (this.timer) clearTimeout(this.timer)
     this.timer = null
     this.network = null
+    this.rules = null
     this.p.setRoutes(this.file.name, [])
     await this.follower.stop(release)
   }
@@ -196,11 +212,13 @@ class Flannel {
     const { network, mtu } = desiredNetwork(this.file, m, here)
     this.place(m, here)
     if (network && (await this.p.setMembers(this.file.name, peersOf(this.places.values())))) this.gather(GATHER)
+    this.rules = memberRules(this.file, m, network?.interface ?? '', this.config.underlay.wireguardPort)
+    await this.p.applyRules()
     await this.become(network)
     this.route()
     this.say('')
     this.ready = true
-    this.write({ config: m.config, own: m.own, mtu, masquerade: false })
+    this.write({ config: m.config, own: m.own, mtu, masquerade: this.config.rules.masquerade })
     this.p.ready()
   }
 
