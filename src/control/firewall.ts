@@ -7,6 +7,7 @@ import {
   type Family,
   forwards,
   hasLegacyTables,
+  hasNft,
   saveTables,
   type TablesKind,
   ToolError,
@@ -20,6 +21,8 @@ import { isUsed, KERNEL_CHAINS, Tables } from './firewall-tables.ts'
 import { familyOf, type HostRules, hostRules, type MoreNetworks } from './host-rules.ts'
 import { parseSave } from './iptables-save.ts'
 import type { Config, RulesConfig } from './model.ts'
+
+type Engine = NftTable | Tables
 
 const DEFAULT_RUNTIME_DIR = '/run/vtepd'
 /** Milliseconds from an event to the look, and from a look to the next; the second when somebody fights with us. */
@@ -40,7 +43,9 @@ export class Firewall {
   private choice: RulesConfig['firewall'] = 'off'
   private rules: HostRules | null = null
   private takeOver = false
-  private engine: NftTable | Tables | null = null
+  private engine: Engine | null = null
+  /** Have rules of ours until the next one has them. */
+  private retired: Engine[] = []
   private monitor: RuleMonitor | null = null
   private queue: Promise<unknown> = Promise.resolve()
   private soonTimer: NodeJS.Timeout | null = null
@@ -118,12 +123,16 @@ export class Firewall {
     try {
       const before = this.engine
       if (choose) this.engine = await this.choose()
+      if (before && before !== this.engine) this.retired.push(before)
       const damaged = (await this.engine?.put(rules)) ?? false
-      if (before !== this.engine) await before?.remove()
-      if (!this.cleaned) await this.removeLeftovers()
-      this.cleaned = true
+      for (const old of this.retired.splice(0)) await old.remove()
+      if (!this.cleaned) {
+        this.cleaned = true
+        await this.removeLeftovers()
+      }
       if (this.monitor) this.monitor.names = [...KERNEL_CHAINS, ...(this.engine?.names ?? [])]
       if (damaged) this.repaired(now)
+      if (this.fault) this.log.info(`host rules: ${this.fault.want}, in ${this.engine!.where} now`)
       this.fault = null
       this.refused = this.engine instanceof NftTable && rules.forward ? await refusing(this.table, now) : []
     } catch (error) {
@@ -132,7 +141,7 @@ export class Firewall {
     this.lookedAt = Date.now()
   }
 
-  private async choose(): Promise<NftTable | Tables | null> {
+  private async choose(): Promise<Engine | null> {
     const { choice, engine, rules } = this
     // A host that has begun to use iptables is not looked at again.
     if (choice === 'auto' && engine instanceof Tables) return engine
@@ -143,7 +152,9 @@ export class Firewall {
     }
     // Nothing of nftables drops what an accept there could save: alone it is not worth a table.
     if (!rules!.asked) return null
-    return engine instanceof NftTable ? engine : new NftTable(this.table)
+    if (engine instanceof NftTable) return engine
+    if (choice === 'nftables' || (await hasNft())) return new NftTable(this.table)
+    return new Tables(await usualKind(), this.id, this.takeOver)
   }
 
   private repaired(now: number): void {
@@ -175,6 +186,9 @@ export class Firewall {
     const line = engine ? `host rules: ${summary(rules) || 'none'}, in ${engine.where}` : ''
     if (line !== '' && line !== this.said) this.log.info(line)
     this.said = line
+    if (rules.masquerade && rules.prefixes.length === 0 && !this.takeOver) {
+      this.log.warn('host rules: masquerade: no network here has an address, so there is nothing to do')
+    }
     if (rules.asked)
       for (const { what, have } of this.faults(Date.now())) this.log.warn(`host rules: ${what} is ${have}`)
   }
@@ -187,10 +201,12 @@ export class Firewall {
     this.monitor = null
     this.fault = null
     this.refused = []
-    try {
-      await this.engine?.remove()
-    } catch (error) {
-      this.log.warn(`host rules: left in ${this.engine!.where}: ${error instanceof Error ? error.message : error}`)
+    for (const engine of [...this.retired.splice(0), this.engine]) {
+      try {
+        await engine?.remove()
+      } catch (error) {
+        this.log.warn(`host rules: left in ${engine!.where}: ${error instanceof Error ? error.message : error}`)
+      }
     }
     this.engine = null
     this.rules = null
@@ -211,7 +227,8 @@ export class Firewall {
 
   private look(): void {
     this.lookTimer = null
-    const told = this.monitor && !(this.engine instanceof Tables && this.engine.kind === 'legacy')
+    const { engine, monitor } = this
+    const told = engine === null || (monitor && !(engine instanceof Tables && engine.kind === 'legacy'))
     if (!told || Date.now() - this.lookedAt >= LOOK) this.check()
     if (!this.closed) this.watch()
   }
@@ -281,7 +298,8 @@ async function refusing(own: string, now: number): Promise<Undesired[]> {
 async function usedTables(): Promise<TablesKind | null> {
   const uses = async (kind: TablesKind): Promise<boolean> => isUsed(parseSave(await saveTables(kind, 4)))
   const legacy = hasLegacyTables(4) && (await uses('legacy'))
-  const nft = (await present(uses('nft'))) ?? false
+  // Where it cannot be asked nobody uses it.
+  const nft = await uses('nft').catch(() => false)
   if (legacy && nft) return usualKind()
   return legacy ? 'legacy' : nft ? 'nft' : null
 }

@@ -1,7 +1,7 @@
 // The kernel's packet filter by its own tools: nft, and the save and restore halves of iptables in both of its kinds. Programs
 // are run without a shell, rules go in on stdin. What rules there should be, control knows. Cold.
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { delimiter } from 'node:path'
 
 /** nft: on nf_tables, which nft and its events see too. legacy: ip_tables, which has no events. */
@@ -42,6 +42,16 @@ export async function readChains(): Promise<string> {
   return run('nft', ['-j', 'list', 'chains'])
 }
 
+/** Whether there is a program nft. */
+export async function hasNft(): Promise<boolean> {
+  try {
+    await run('nft', ['-v'])
+  } catch (error) {
+    if (error instanceof ToolError && error.code === 'ENOENT') return false
+  }
+  return true
+}
+
 /** One transaction: all of the text or nothing. */
 export async function writeNft(text: string): Promise<void> {
   await run('nft', ['-f', '-'], text)
@@ -69,7 +79,7 @@ export function hasLegacyTables(family: Family): boolean {
 
 /** Whether the kernel speaks the family at all. */
 export function hasFamily(family: Family): boolean {
-  return family === 4 || read('/proc/net/if_inet6') !== ''
+  return family === 4 || existsSync('/proc/net/if_inet6')
 }
 
 /** Whether this host forwards packets of a family; null: it cannot be asked. */
