@@ -57,6 +57,8 @@ export class Firewall {
   private refused: Undesired[] = []
   private said = ''
   private cleaned = false
+  /** Rules of ours are there. */
+  private holds = false
   private closed = false
 
   /** Two agents of one namespace have their rules apart, by their runtime directories. */
@@ -69,7 +71,7 @@ export class Firewall {
 
   status(): FirewallStatus {
     const { choice, engine, count } = this
-    const kind = choice === 'off' ? 'off' : engine ? engine.label : 'none'
+    const kind = choice === 'off' ? 'off' : engine && this.holds ? engine.label : 'none'
     return { kind, repairs: count }
   }
 
@@ -125,6 +127,7 @@ export class Firewall {
       if (choose) this.engine = await this.choose()
       if (before && before !== this.engine) this.retired.push(before)
       const damaged = (await this.engine?.put(rules)) ?? false
+      this.holds = true
       for (const old of this.retired.splice(0)) await old.remove()
       if (!this.cleaned) {
         this.cleaned = true
@@ -154,7 +157,9 @@ export class Firewall {
     if (!rules!.asked) return null
     if (engine instanceof NftTable) return engine
     if (choice === 'nftables' || (await hasNft())) return new NftTable(this.table)
-    return new Tables(await usualKind(), this.id, this.takeOver)
+    const usual = await present(usualKind())
+    if (usual === null) throw new Error('neither nft nor iptables is installed; install one, or write firewall: off')
+    return new Tables(usual, this.id, this.takeOver)
   }
 
   private repaired(now: number): void {
@@ -205,11 +210,13 @@ export class Firewall {
       try {
         await engine?.remove()
       } catch (error) {
+        if (!this.holds) continue
         this.log.warn(`host rules: left in ${engine!.where}: ${error instanceof Error ? error.message : error}`)
       }
     }
     this.engine = null
     this.rules = null
+    this.holds = false
   }
 
   private watch(): void {

@@ -110,7 +110,11 @@ function run(program: string, args: readonly string[], stdin?: string): Promise<
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, options, (error, stdout, stderr) => {
       if (!error) return resolve(stdout)
-      const said = stderr.trim().replace(/\s*\n\s*/g, ' ')
+      // iptables begins with its own name and version.
+      const said = stderr
+        .trim()
+        .replace(/\s*\n\s*/g, ' ')
+        .replace(/^\S+ v[\d.]+ \([^)]*\): /, '')
       const code = error.code ?? error.signal ?? 'unknown'
       reject(new ToolError(program, code, code === 'ENOENT' ? 'not installed' : said || error.message))
     })

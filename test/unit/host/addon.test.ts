@@ -38,6 +38,7 @@ describe('wrong arguments', () => {
     ['routeChange with NaN', () => call(addon.routeChange, null, true, Number.NaN, address, 8)],
     ['routeList of no family', () => call(addon.routeList, null)],
     ['netlinkMonitor with an object', () => call(addon.netlinkMonitor, {})],
+    ['netlinkMonitor with a number for rules', () => call(addon.netlinkMonitor, null, 1)],
     ['netlinkDrain with -1', () => call(addon.netlinkDrain, -1)],
     ['sendNotification without a state', () => call(addon.sendNotification, '/run/x')],
     ['FdPoll without callbacks', () => make(addon.FdPoll, 0)],
