@@ -27,10 +27,10 @@ type Engine = NftTable | Tables
 const DEFAULT_RUNTIME_DIR = '/run/vtepd'
 /** Milliseconds from an event to the look, and from a look to the next; the second when somebody fights with us. */
 const SETTLE = 100
-const GAP = 1000
+const GAP = 500
 const FIGHT_GAP = 5000
 /** So many repairs within a minute are a fight. */
-const FIGHT = 30
+const FIGHT = 40
 const MINUTE = 60_000
 /** Milliseconds between looks: where events tell of changes, and where nothing does. */
 const LOOK = 60_000
@@ -135,7 +135,7 @@ export class Firewall {
       }
       if (this.monitor) this.monitor.names = [...KERNEL_CHAINS, ...(this.engine?.names ?? [])]
       if (damaged) this.repaired(now)
-      if (this.fault) this.log.info(`host rules: ${this.fault.want}, in ${this.engine!.where} now`)
+      if (this.fault && this.engine) this.log.info(`host rules: ${this.fault.want}, in ${this.engine.where} now`)
       this.fault = null
       this.refused = this.engine instanceof NftTable && rules.forward ? await refusing(this.table, now) : []
     } catch (error) {
@@ -292,7 +292,9 @@ function unforwarded(rules: HostRules, since: number): Undesired[] {
 }
 
 async function refusing(own: string, now: number): Promise<Undesired[]> {
-  return (await droppingChains(own)).map((where) => ({
+  // An nft that knows no JSON cannot tell, and does all else.
+  const chains = await droppingChains(own).catch(() => [])
+  return chains.map((where) => ({
     what: 'forward',
     where,
     want: 'accept',
