@@ -243,6 +243,7 @@ describeRoot('host rules', () => {
   describe('of an agent that nobody asked for rules', () => {
     let lab: Lab
     let a: Host
+    let agent: LabAgent
 
     beforeAll(async () => {
       lab = new Lab()
@@ -253,7 +254,7 @@ describeRoot('host rules', () => {
     afterAll(() => lab?.close())
 
     it('are none until the host uses iptables; then forwarding passes it', async () => {
-      const agent = await startAgent(a, file(1, {}))
+      agent = await startAgent(a, file(1, {}))
       expect((await status(agent)).firewall.kind).toBe('none')
       expect(await run(a, 'nft list ruleset')).toBe('')
       await run(a, 'iptables-nft -P FORWARD DROP')
@@ -286,6 +287,16 @@ describeRoot('host rules', () => {
       const one = await ours(a, { iptables: 'nft' })
       expect(one).toContain('10.42.0.0/24')
       expect(one).not.toContain('10.43.0.0/24')
+    })
+
+    it('in nftables do not get past a policy of iptables, and say so', async () => {
+      const next = JSON.stringify({ node: 'a', ...file(1, { firewall: 'nftables' }) })
+      writeFileSync(join(agent.runtimeDir, 'vtepd.yaml'), next)
+      await agent.reload()
+      const { firewall, undesired } = await status(agent)
+      expect(firewall.kind).toBe('nftables')
+      expect(undesired).toMatchObject([{ what: 'forward', where: 'table ip filter, chain FORWARD', want: 'accept' }])
+      expect(await ours(a, { iptables: 'nft' })).toBe('')
     })
   })
 }, ['nft', 'iptables-nft', 'iptables-legacy', 'python3', 'ping'])
