@@ -20,7 +20,7 @@ _vtepd() {
     esac
   done
   case $path in
-    '') words="up stop reload status networks peers fdb capture invite join genkey pubkey genpsk config completion demo" ;;
+    '') words="up stop reload status networks peers fdb neigh capture invite join genkey pubkey genpsk config completion demo" ;;
     ' up'*) words="--vni --local --peer --address --device --interface --port --mtu --key --plain" ;;
     ' stop'*) words="--cleanup" ;;
     ' reload'*) words="" ;;
@@ -33,6 +33,7 @@ _vtepd() {
     ' fdb del') words="--network" ;;
     ' fdb del '*) words="--network" ;;
     ' fdb '*) words="--network" ;;
+    ' neigh'*) words="--network" ;;
     ' capture'*) words="--network --write --count" ;;
     ' invite') words="--network --expires --endpoint --address --device --port" ;;
     ' invite '*) words="--network --expires --endpoint --address --device --port" ;;

@@ -24,6 +24,7 @@ const ROUNDS = 5
 const SLOTS = 256
 const ROOM = 512
 const SEED = 0x5eed1234
+const QUIET = { suppressArp: true, stormLimit: 0, group: 0 }
 const SOCKET = 1
 /** The index of our session. */
 const LOCAL = 7
@@ -88,7 +89,7 @@ function outward(packets, layer2) {
     sealer: unsealed,
   })
   return () => {
-    out.begin(b)
+    out.begin(b, 0)
     while (out.step()) out.send(swallow)
   }
 }
@@ -127,7 +128,7 @@ function sealedTables(layer2) {
   const t = new Tables(native, counters, answers, SEED, () => {})
   const mac = hex('02ff00000001')
   const settings = { mac, learning: true, ageing: 300_000, macLimit: 1024, floodOn: true, accept: 0, ranges: [] }
-  const rest = { keepVlan: false, copyEcn: true, dscp: 0, hashPort: true, sourceCheck: true }
+  const rest = { keepVlan: false, copyEcn: true, dscp: 0, hashPort: true, sourceCheck: true, ...QUIET }
   t.now = t.tunnels.now = 1000.5
   t.handle({ kind: 'set-socket', id: SOCKET, fd: 9, port: SEALED })
   t.handle({ kind: 'set-tunnel', tunnel: 0, keepalive: 25_000, endpoint: hex(`02001234c6120002${'00'.repeat(24)}`) })
@@ -157,7 +158,7 @@ function sealedOutward(packets, layer2) {
     sealer: t.tunnels,
   })
   return () => {
-    out.begin(b)
+    out.begin(b, 0)
     while (out.step()) out.send(swallow)
   }
 }
