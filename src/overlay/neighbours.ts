@@ -29,6 +29,11 @@ const ASKED = 9
 const MOVES = 10
 const SINCE = 11
 
+/**
+ * Ticks in which an answer may be made of what an owner has said: about as long as a host believes it without asking again (RFC 4861
+ * §6.3.2). An address that changes hands without a word is found as soon as without us.
+ */
+const FRESH = 600
 /** RFC 9161 §3.7, with the numbers of RFC 7432 §15.1: so many changes of the MAC in so many ticks are a duplicate address. */
 const DUPLICATE_MOVES = 5
 const DUPLICATE_TICKS = 1800
@@ -89,8 +94,8 @@ export class Neighbours {
     const { table } = this
     if (table[at + FLAGS] === UNTOLD || this.overdue(at, tick)) return NONE
     if (table[at + HI_STATE]! >>> 16 !== LEARNED) return at
-    if (table[at + ASKED] !== 0 || this.contested(at, tick)) return NONE
-    return at
+    if (((tick - table[at + SEEN]!) | 0) >= FRESH || table[at + ASKED] !== 0) return NONE
+    return this.contested(at, tick) ? NONE : at
   }
 
   hi(at: number): number {

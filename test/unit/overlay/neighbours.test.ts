@@ -3,6 +3,7 @@ import { NONE } from '../../../src/drop.ts'
 import { CONTROL, LEARNED, LOCAL, Neighbours, OVERRIDE, STATIC, UNTOLD } from '../../../src/overlay/neighbours.ts'
 
 const AGEING = 3000
+const MINUTE = 600
 const WORDS: [number, number, number, number] = [0, 0, 0xffff, 0x0a2a0002]
 const A = [0x0200, 0xa] as const
 const B = [0x0200, 0xb] as const
@@ -24,14 +25,22 @@ const rows = (n: Neighbours, tick: number) => {
 }
 
 describe('learned bindings', () => {
-  test('are answered until `ageing` after they were last said', () => {
+  test('are answered until a minute after they were last said, and kept until `ageing`', () => {
     const n = table()
     expect(answer(n, 0)).toBe(null)
     claim(n, A, HOST_1, 10)
-    expect(answer(n, AGEING + 9)).toBe(0xa)
-    expect(answer(n, AGEING + 10)).toBe(null)
-    claim(n, A, HOST_1, AGEING + 5)
-    expect(answer(n, AGEING + 10)).toBe(0xa)
+    expect(answer(n, MINUTE + 9)).toBe(0xa)
+    expect(answer(n, MINUTE + 10)).toBe(null)
+    expect(rows(n, AGEING + 9)).toHaveLength(1)
+    expect(rows(n, AGEING + 10)).toHaveLength(0)
+    claim(n, A, HOST_1, MINUTE + 5)
+    expect(answer(n, MINUTE + 10)).toBe(0xa)
+  })
+
+  test('are not answered beyond an `ageing` that is shorter', () => {
+    const n = new Neighbours(16, 20, 7)
+    claim(n, A, HOST_1, 0)
+    expect([answer(n, 19), answer(n, 20)]).toEqual([0xa, null])
   })
 
   test('are swept when they are overdue', () => {
