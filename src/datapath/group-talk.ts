@@ -133,8 +133,8 @@ function hearRecords6(
 
 function change4(snoop: Snoop, vtep: number, group: number, isJoin: boolean, mac: number, tick: number): void {
   if (!isStream4(group)) return
-  if (isJoin) snoop.join(0, 0, MAPPED, group, vtep, mac, tick)
-  else snoop.leave(0, 0, MAPPED, group, vtep, mac, tick)
+  if (isJoin) snoop.joined(0, 0, MAPPED, group, vtep, mac, tick)
+  else snoop.left(0, 0, MAPPED, group, vtep, mac, tick)
 }
 
 function change6(
@@ -149,8 +149,8 @@ function change6(
   tick: number,
 ): void {
   if (!isStream6(a)) return
-  if (isJoin) snoop.join(a, b, c, d, vtep, mac, tick)
-  else snoop.leave(a, b, c, d, vtep, mac, tick)
+  if (isJoin) snoop.joined(a, b, c, d, vtep, mac, tick)
+  else snoop.left(a, b, c, d, vtep, mac, tick)
 }
 
 // The frame's source as one number.

@@ -72,7 +72,7 @@ export class Snoop {
   }
 
   /** A station (MAC as a number of 48 bits) behind `vtep` listens to the group. */
-  join(a: number, b: number, c: number, d: number, vtep: number, mac: number, tick: number): void {
+  joined(a: number, b: number, c: number, d: number, vtep: number, mac: number, tick: number): void {
     if (!this.flood.includes(vtep)) return
     const group = this.find(a, b, c, d) ?? this.add([a, b, c, d], tick)
     if (!group) return
@@ -93,7 +93,7 @@ export class Snoop {
   }
 
   /** It does not any more. */
-  leave(a: number, b: number, c: number, d: number, vtep: number, mac: number, tick: number): void {
+  left(a: number, b: number, c: number, d: number, vtep: number, mac: number, tick: number): void {
     const group = this.find(a, b, c, d)
     const member = group?.members.get(vtep)
     if (!group || !member?.listeners?.delete(mac) || member.listeners.size > 0) return
