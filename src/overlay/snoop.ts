@@ -31,7 +31,7 @@ const STRIDE = 5
 const INDEX = 4
 
 interface Member {
-  /** MACs of those that reported, as 48-bit numbers; null: too many. */
+  /** Who reported, each a number; null: too many. */
   listeners: Set<number> | null
   until: number
   /** All known listeners have left, and a querier asks for others. */
@@ -71,8 +71,8 @@ export class Snoop {
     return this.table[at + INDEX] === 0 ? this.flood : this.groups[this.table[at + INDEX]! - 1]!.receivers
   }
 
-  /** A station (MAC as a number of 48 bits) behind `vtep` listens to the group. */
-  joined(a: number, b: number, c: number, d: number, vtep: number, mac: number, tick: number): void {
+  /** A station behind `vtep` listens to the group; `listener` is its number. */
+  joined(a: number, b: number, c: number, d: number, vtep: number, listener: number, tick: number): void {
     if (!this.flood.includes(vtep)) return
     const group = this.find(a, b, c, d) ?? this.add([a, b, c, d], tick)
     if (!group) return
@@ -80,23 +80,23 @@ export class Snoop {
     group.heard = tick
     const member = group.members.get(vtep)
     if (!member) {
-      group.members.set(vtep, { listeners: new Set([mac]), until, leaving: false })
+      group.members.set(vtep, { listeners: new Set([listener]), until, leaving: false })
       this.aim(group)
       return
     }
     member.until = until
     member.leaving = false
-    if (member.listeners && !member.listeners.has(mac)) {
-      if (member.listeners.size < LISTENERS) member.listeners.add(mac)
+    if (member.listeners && !member.listeners.has(listener)) {
+      if (member.listeners.size < LISTENERS) member.listeners.add(listener)
       else member.listeners = null
     }
   }
 
   /** It does not any more. */
-  left(a: number, b: number, c: number, d: number, vtep: number, mac: number, tick: number): void {
+  left(a: number, b: number, c: number, d: number, vtep: number, listener: number, tick: number): void {
     const group = this.find(a, b, c, d)
     const member = group?.members.get(vtep)
-    if (!group || !member?.listeners?.delete(mac) || member.listeners.size > 0) return
+    if (!group || !member?.listeners?.delete(listener) || member.listeners.size > 0) return
     // RFC 2236 §3: where there is a querier it asks whether somebody else is left, who may have kept silent until now.
     if (this.hasQuerier(group.family, tick)) {
       member.until = (tick + LAST_MEMBER) | 0

@@ -9,9 +9,9 @@ const FLOOD = Int32Array.of(1, 2, 3)
 const SEC = 10
 const MEMBERSHIP = 260 * SEC
 const QUERIER = 255 * SEC
-/** MACs of listeners. */
-const A = 0x02000000000a
-const B = 0x02000000000b
+/** Listeners. */
+const A = 100
+const B = 1000
 
 const made = () => new Snoop(FLOOD, 7)
 const to = (s: Snoop, group = GROUP) => [...s.receivers(...group)]
