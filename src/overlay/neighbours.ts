@@ -39,6 +39,7 @@ const DUPLICATE_MOVES = 5
 const DUPLICATE_TICKS = 1800
 /** Ticks between two mentions of duplicates. */
 const MENTION = 600
+const NEVER = Number.NEGATIVE_INFINITY
 /** Slots that one sweep looks at. */
 const SWEEP = 32768
 
@@ -72,7 +73,7 @@ export class Neighbours {
   // The last duplicate since `takeDuplicate`: address, MAC that it had, MAC that claimed it.
   private readonly duplicate = new Int32Array(8)
   private duplicated = false
-  private mentioned = Number.NEGATIVE_INFINITY
+  private mentioned = NEVER
 
   /** `limit` learned bindings at most, that expire after `ageing` ticks. `seed`: 32 random bits. */
   constructor(limit: number, ageing: number, seed: number) {
@@ -218,7 +219,7 @@ export class Neighbours {
 
   /** The last duplicate address that was not told of, at most one a minute, or null. Cold. */
   takeDuplicate(tick: number): Duplicate | null {
-    if (!this.duplicated || tick - this.mentioned < MENTION) return null
+    if (!this.duplicated || this.isMentioned(tick)) return null
     this.duplicated = false
     this.mentioned = tick
     const [a, b, c, d, hadHi, hadLo, hi, lo] = this.duplicate
@@ -246,6 +247,10 @@ export class Neighbours {
     }
     table[at + MOVES]!++
     if (table[at + MOVES]! >= DUPLICATE_MOVES) this.note(at, hi, lo)
+  }
+
+  private isMentioned(tick: number): boolean {
+    return this.mentioned !== NEVER && ((tick - this.mentioned) | 0) < MENTION
   }
 
   private contested(at: number, tick: number): boolean {
