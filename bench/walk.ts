@@ -66,7 +66,7 @@ function outbound(name: string, batch: Batch, slots: number, unit: 'packet' | 't
   const out = new Outbound({ ...parts, answers, datagrams: own, seed: SEED, settlement, sealer: PLAIN })
   const turn = (): number => {
     let made = 0
-    out.begin(batch)
+    out.begin(batch, 0)
     while (out.step()) {
       made += own.count
       out.send(sink)

@@ -4,6 +4,7 @@
 #include "addon_host.h"
 #include "addon_value.h"
 #include "layout.h"
+#include "udp.h"
 #include "udp_open.h"
 
 namespace vtepd {
@@ -30,6 +31,24 @@ Napi::Value udp_mark_js(const Napi::CallbackInfo &info) {
   return status < 0 ? fail(info.Env(), status, "setsockopt") : info.Env().Undefined();
 }
 
+Napi::Value udp_join_js(const Napi::CallbackInfo &info) {
+  const uint8_t *addr = as_bytes(info[1], kAddrLen);
+  if (!info[0].IsNumber() || addr == nullptr || sockaddr_len(addr) == 0 || !info[2].IsNumber()) {
+    return misuse(info.Env(), "udpJoin(fd, group, interfaceIndex)");
+  }
+  int status = udp_join(as_int(info[0]), addr, as_int(info[2]));
+  return status < 0 ? fail(info.Env(), status, "setsockopt") : info.Env().Undefined();
+}
+
+Napi::Value udp_multicast_js(const Napi::CallbackInfo &info) {
+  if (!info[0].IsNumber() || !info[1].IsBoolean() || !info[2].IsNumber() || !info[3].IsNumber()) {
+    return misuse(info.Env(), "udpMulticast(fd, v6, interfaceIndex, hops)");
+  }
+  bool v6 = info[1].As<Napi::Boolean>().Value();
+  int status = udp_multicast(as_int(info[0]), v6, as_int(info[2]), as_int(info[3]));
+  return status < 0 ? fail(info.Env(), status, "setsockopt") : info.Env().Undefined();
+}
+
 Napi::Value path_mtu_js(const Napi::CallbackInfo &info) {
   static const uint8_t anywhere[kAddrLen] = {};
   const uint8_t *addr = as_bytes(info[0], kAddrLen);
@@ -44,6 +63,8 @@ void init_udp(Napi::Env env, Napi::Object exports) {
   exports.Set("udpOpen", Napi::Function::New(env, udp_open_js, "udpOpen"));
   exports.Set("udpHasGso", Napi::Function::New(env, udp_has_gso_js, "udpHasGso"));
   exports.Set("udpMark", Napi::Function::New(env, udp_mark_js, "udpMark"));
+  exports.Set("udpJoin", Napi::Function::New(env, udp_join_js, "udpJoin"));
+  exports.Set("udpMulticast", Napi::Function::New(env, udp_multicast_js, "udpMulticast"));
   exports.Set("pathMtu", Napi::Function::New(env, path_mtu_js, "pathMtu"));
 }
 

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
@@ -16,6 +17,9 @@
 #endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
+#endif
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
 #endif
 
 namespace vtepd {
@@ -61,6 +65,7 @@ int udp_open(const uint8_t *addr, uint32_t flags, int buffer, const char **step)
   if (ok && (flags & kUdpPktinfo)) {
     ok = v6 ? set(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) : set(s, IPPROTO_IP, IP_PKTINFO, 1);
   }
+  if (ok && (flags & kUdpShare)) ok = set(s, SOL_SOCKET, SO_REUSEADDR, 1);
   if (!ok) return -errno;
   // Linux 5.0 has UDP_GRO; without it every datagram comes alone.
   if (flags & kUdpGro) set(s, SOL_UDP, UDP_GRO, 1);
@@ -78,6 +83,29 @@ bool udp_has_gso(int fd) {
 
 int udp_mark(int fd, uint32_t mark) {
   return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0 ? -errno : 0;
+}
+
+int udp_join(int fd, const uint8_t *addr, int index) {
+  bool v6 = reinterpret_cast<const sockaddr *>(addr)->sa_family == AF_INET6;
+  int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+  group_req request = {};
+  request.gr_interface = static_cast<uint32_t>(index);
+  memcpy(&request.gr_group, addr, sockaddr_len(addr));
+  if (setsockopt(fd, level, MCAST_JOIN_GROUP, &request, sizeof request) < 0) return -errno;
+  // IPv6 has it since Linux 4.20; before that the socket hears the group on every interface that joined it.
+  if (!set(fd, level, v6 ? IPV6_MULTICAST_ALL : IP_MULTICAST_ALL, 0) && errno != ENOPROTOOPT) return -errno;
+  return 0;
+}
+
+int udp_multicast(int fd, bool v6, int index, int hops) {
+  ip_mreqn by = {};
+  by.imr_ifindex = index;
+  bool ok = v6 ? set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index) &&
+                     set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hops) &&
+                     set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0)
+               : setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof by) == 0 &&
+                     set(fd, IPPROTO_IP, IP_MULTICAST_TTL, hops) && set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0);
+  return ok ? 0 : -errno;
 }
 
 uint32_t udp_max_segments() {

@@ -10,6 +10,7 @@ enum UdpFlags : uint32_t {
   kUdpNoCheck = 4,  // IPv4: outgoing checksum 0; rules out UDP_SEGMENT
   kUdpGro = 8,
   kUdpPktinfo = 16,  // tells which of our addresses a datagram came to
+  kUdpShare = 32,    // other sockets may be bound to the same group and port: each hears all of it
 };
 
 /// Binds a socket to `addr` (sockaddr_in or sockaddr_in6, kAddrLen bytes). The outer packet is never
@@ -22,6 +23,14 @@ bool udp_has_gso(int fd);
 
 /// Gives what the socket sends a mark for routing rules (SO_MARK, socket(7)); 0: none. Returns 0 or -errno.
 int udp_mark(int fd, uint32_t mark);
+
+/// Hears the group `addr` (a sockaddr) on the interface with this index, from any source, until it is closed;
+/// no group that another socket has joined (IP_MULTICAST_ALL). Returns 0 or -errno.
+int udp_join(int fd, const uint8_t *addr, int index);
+
+/// What the socket sends to groups of its family leaves by the interface with this index, goes over at most
+/// `hops` routers, and is not heard on this host. Returns 0 or -errno.
+int udp_multicast(int fd, bool v6, int index, int hops);
 
 /// Segments one UDP_SEGMENT message may have: 64 before Linux 6.9, 128 since; one less to stay on the safe
 /// side of both ways of counting.

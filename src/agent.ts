@@ -1,7 +1,15 @@
 // The agent: builds every part and joins them. Control runs here, on the main thread, one change at a time; packets run on the
 // data thread (data-thread.ts). The only file that knows all rooms.
 import type { Worker } from 'node:worker_threads'
-import { type AgentApi, ApiError, type FdbEntry, type LeaseRow, type Profile, type Status } from './control/api.ts'
+import {
+  type AgentApi,
+  ApiError,
+  type FdbEntry,
+  type LeaseRow,
+  type NeighbourEntry,
+  type Profile,
+  type Status,
+} from './control/api.ts'
 import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import { Captures } from './control/captures.ts'
 import { Firewall } from './control/firewall.ts'
@@ -20,7 +28,7 @@ import { unchangeable } from './control/reload-check.ts'
 import * as report from './control/report.ts'
 import { Seldom } from './control/seldom.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
-import { addStation, listStations, removeStation } from './control/stations.ts'
+import { addStation, listNeighbours, listStations, removeStation } from './control/stations.ts'
 import { TunnelControl } from './control/tunnels.ts'
 import { type LocalAddress, sameAddresses, underlayOf } from './control/underlay.ts'
 import { type WgHost, WgSockets } from './control/wg-sockets.ts'
@@ -191,6 +199,10 @@ export class Agent implements AgentApi {
 
   async fdbAdd(network: string, mac: string, vtep: string): Promise<void> {
     return addStation(this.mailbox, this.find(network), mac, vtep)
+  }
+
+  async neighbours(network?: string): Promise<NeighbourEntry[]> {
+    return listNeighbours(this.mailbox, network === undefined ? this.running : [this.find(network)])
   }
 
   async fdbDel(network: string, mac: string): Promise<void> {
@@ -373,20 +385,12 @@ export class Agent implements AgentApi {
   private hear(n: News): void {
     if (this.applied?.tunnels.hear(n)) return
     const r = 'id' in n ? this.running.find((x) => x.id === n.id) : undefined
-    if (n.kind === 'captured') {
-      this.captures.take(r, n.frame)
-    } else if (n.kind === 'gone' && r) {
+    if (n.kind === 'captured') this.captures.take(r, n.frame)
+    if (n.kind === 'gone' && r) {
       void this.inTurn(() => this.remake(r)).catch((error: unknown) => this.log.error(String(error)))
-    } else if (n.kind === 'own-mac' && r) {
-      const who = this.overlay.nameOf(r, n.words) ?? report.wordsText(n.words)
-      this.log.warn(
-        `network ${r.config.name}: ${who} sends frames with our own MAC ${r.device.state.mac}: a loop, or a second host with it`,
-      )
-    } else if (n.kind === 'mtu') {
-      const placed = this.overlay.placedAt(n.vtep)
-      if (placed)
-        this.log.info(`path to ${placed.peer.name} (${this.overlay.addressOf(placed)}) carries ${n.mtu} bytes now`)
     }
+    const line = this.applied && report.news(this.applied, r, n)
+    if (line) this.log[line.level](line.text)
   }
 
   // Somebody deleted the device under us.
@@ -422,6 +426,7 @@ export class Agent implements AgentApi {
     }
     this.flannels.hostChanged()
     await this.mtus.ask(performance.now())
+    await this.overlay.followGroups()
     await this.overlay.tunnels.hostChanged()
   }
 

@@ -189,7 +189,7 @@ class DataThread {
     // After a wait for a full socket the batch in hand may have frames left.
     if (ready & READY_WRITABLE && !this.pump()) return
     if ((ready & READY_DEVICES) === 0 || this.devices.receive(this.frames) === 0) return
-    this.outbound.begin(this.frames)
+    this.outbound.begin(this.frames, this.tables.now)
     this.pump()
   }
 

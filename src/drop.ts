@@ -42,6 +42,9 @@ const ROWS: readonly (readonly [string, string])[] = [
   ['unknown-payload', 'opened, and neither VXLAN nor an IP packet'],
   ['bad-mac', 'a handshake message that is not for our public key, or is damaged'],
   ['handshake-limited', 'more handshake messages than are answered: a flood, or a host that asks too often'],
+  ['answered-here', 'an ARP or ND question that was answered from our own table; see `suppressArp`'],
+  ['storm-limit', 'more broadcast, multicast and unknown destinations from the device than `stormLimit` allows'],
+  ['report-kept', 'an IGMP or MLD report that would keep listeners on this side from reporting (RFC 4541 §2.1.1)'],
 ]
 
 export const COUNT = ROWS.length
@@ -79,6 +82,9 @@ export const NO_ENDPOINT = FIRST - 29
 export const UNKNOWN_PAYLOAD = FIRST - 30
 export const BAD_MAC = FIRST - 31
 export const HANDSHAKE_LIMITED = FIRST - 32
+export const ANSWERED_HERE = FIRST - 33
+export const STORM_LIMIT = FIRST - 34
+export const REPORT_KEPT = FIRST - 35
 
 /** Position of a drop code in a counter row: 0 .. COUNT-1. */
 export function row(code: number): number {

@@ -20,19 +20,21 @@ _vtepd() {
     esac
   done
   case $path in
-    '') words="up stop reload status networks peers fdb capture invite join genkey pubkey genpsk config completion demo" ;;
+    '') words="up stop reload status networks peers leases fdb neigh capture invite join genkey pubkey genpsk config completion demo" ;;
     ' up'*) words="--vni --local --peer --address --device --interface --port --mtu --key --plain" ;;
     ' stop'*) words="--cleanup" ;;
     ' reload'*) words="" ;;
     ' status'*) words="--watch" ;;
     ' networks'*) words="" ;;
     ' peers'*) words="" ;;
+    ' leases'*) words="--network" ;;
     ' fdb') words="add del --network" ;;
     ' fdb add') words="--network" ;;
     ' fdb add '*) words="--network" ;;
     ' fdb del') words="--network" ;;
     ' fdb del '*) words="--network" ;;
     ' fdb '*) words="--network" ;;
+    ' neigh'*) words="--network" ;;
     ' capture'*) words="--network --write --count" ;;
     ' invite') words="--network --expires --endpoint --address --device --port" ;;
     ' invite '*) words="--network --expires --endpoint --address --device --port" ;;

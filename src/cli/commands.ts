@@ -169,6 +169,12 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'neigh',
+    about: 'Which MAC has an address, as ARP and neighbour discovery said',
+    flags: [NETWORK],
+    load: async () => (await import('./neigh.ts')).neigh,
+  },
+  {
     name: 'capture',
     about: 'Inner traffic as pcap, or one line a packet on a terminal',
     examples: ['vtepd capture --network blue -w blue.pcap', 'vtepd capture | tshark -r -'],

@@ -98,6 +98,15 @@ export interface LeaseRow {
   reason?: string
 }
 
+export interface NeighbourEntry {
+  network: string
+  ip: string
+  mac: string
+  /** local: it is on our own side. */
+  origin: 'local' | 'learned' | 'control' | 'static'
+  ageSeconds: number
+}
+
 export interface Profile {
   /** Of the data thread; inside its native calls (counted with VTEPD_PROFILE=1 only); of the whole process. */
   dataThreadCpuNs: number
@@ -120,6 +129,7 @@ export class ApiError extends Error {
 export interface AgentApi {
   status(): Status
   fdb(network?: string): Promise<FdbEntry[]>
+  neighbours(network?: string): Promise<NeighbourEntry[]>
   fdbAdd(network: string, mac: string, vtep: string): Promise<void>
   fdbDel(network: string, mac: string): Promise<void>
   leases(network?: string): LeaseRow[]

@@ -3,21 +3,22 @@
 // anew; everything else changes live, and networks that are the same are not touched. Cold.
 import { isIP, isIPv6 } from 'node:net'
 import { type Counters, MAX_NETWORKS, VTEP_MTU } from '../counters.ts'
-import type { Far, Mailbox, Settings } from '../datapath/mailbox.ts'
+import type { Far, Mailbox } from '../datapath/mailbox.ts'
 import { NONE } from '../drop.ts'
 import { aeadEngine, pathMtu } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
-import { ANY, CIDRS, PEERS } from '../overlay/networks.ts'
 import * as cidr from './cidr.ts'
 import { ConfigError, underlayFaults } from './config.ts'
 import { defaultMtu, NetworkDevice, overhead } from './device.ts'
-import { far, farBehind, macBytes, range } from './far.ts'
+import { far, farBehind, farGroup, macBytes, words } from './far.ts'
+import { Groups } from './group.ts'
 import { hashedMac } from './mac.ts'
 import { Members } from './members.ts'
 import type { Config, NetworkConfig, PeerConfig } from './model.ts'
 import type { PlacedPeer } from './placed-peer.ts'
 import { Refusal } from './refusal.ts'
 import type { Resolver } from './resolve.ts'
+import { settingsOf } from './settings.ts'
 import { Sockets } from './sockets.ts'
 import type { TunnelControl } from './tunnels.ts'
 import type { LocalAddress } from './underlay.ts'
@@ -59,6 +60,7 @@ export class Overlay {
   /** By network: the members that the store gives it. */
   private readonly stored = new Map<string, ReadonlyMap<string, PeerConfig>>()
   private visiting = false
+  private readonly groups = new Groups()
 
   constructor(parts: OverlayParts, offloads: Config['offloads']) {
     this.mailbox = parts.mailbox
@@ -86,6 +88,7 @@ export class Overlay {
       for (const l of underlay)
         await this.sockets.receive(l, n.port, this.sockets.withoutChecksum(n) && n.sourcePort === 'fixed')
     }
+    await this.groups.join(config, underlay, (place, port) => this.sockets.receiveGroup(place, port))
     for (const n of config.networks) {
       const r = this.running.get(n.name)
       if (r) await this.change(r, n)
@@ -163,7 +166,7 @@ export class Overlay {
   async deviceChanged(r: Running): Promise<void> {
     const { fd, tcp, udp, mtu, pad } = r.device.state
     await this.mailbox.ask({ kind: 'set-device', id: r.id, fd, layer2: r.config.device === 'tap', tcp, udp, mtu, pad })
-    await this.mailbox.ask({ kind: 'set-network', id: r.id, settings: settings(r) })
+    await this.mailbox.ask({ kind: 'set-network', id: r.id, settings: this.settings(r) })
   }
 
   /** Asks the kernel for every peer's path MTU again; tells the data thread what changed. */
@@ -177,6 +180,11 @@ export class Overlay {
           await this.mailbox.ask({ kind: 'set-mtu', vtep: p.vtep, mtu })
       }
     }
+  }
+
+  /** Links have changed: the interfaces of multicast groups may be others. */
+  async followGroups(): Promise<void> {
+    if (await this.groups.follow(this.mailbox)) await this.apply(this.config!, this.underlay)
   }
 
   /** Takes every network down. Sockets stay until the data thread has ended. */
@@ -193,13 +201,17 @@ export class Overlay {
       const layer2 = n.device === 'tap'
       const port = n.security === 'secure' ? 0 : n.port
       const vni = n.bare ? NONE : n.vni
-      await this.mailbox.ask({ kind: 'add-network', id, vni, layer2, port, settings: settings(r) })
+      await this.mailbox.ask({ kind: 'add-network', id, vni, layer2, port, settings: this.settings(r) })
       await this.deviceChanged(r)
       this.running.set(n.name, r)
     } catch (error) {
       device.close()
       throw error
     }
+  }
+
+  private settings(r: Running): ReturnType<typeof settingsOf> {
+    return settingsOf(r.config, r.device.state.mac, this.groups.of(r.config.name)?.number ?? 0)
   }
 
   private async change(r: Running, next: NetworkConfig): Promise<void> {
@@ -238,9 +250,13 @@ export class Overlay {
     const { placed, peers } = r.config.security === 'secure' ? this.tunnelledPeers(r) : await this.plainPeers(r)
     const statics = r.config.fdb.flatMap((f) => {
       const k = placed.findIndex((p) => p.peer.name === f.vtep || p.address === f.vtep)
-      return k < 0 ? [] : [{ mac: macBytes(f.mac), peer: k }]
+      const addresses = f.addresses.map((text) => words(cidr.parseAddress(text)!))
+      return k < 0 ? [] : [{ mac: macBytes(f.mac), peer: k, addresses }]
     })
-    const ids = await this.mailbox.ask<number[]>({ kind: 'set-peers', id: r.id, peers, statics })
+    // Its group stands behind the peers.
+    const group = peers.length > placed.length ? placed.length : undefined
+    const ids = await this.mailbox.ask<number[]>({ kind: 'set-peers', id: r.id, peers, statics, group })
+    if (group !== undefined) this.groups.placed(r.config.name, ids[group])
     for (let k = 0; k < placed.length; k++) placed[k]!.vtep = ids[k]!
     r.placed = placed
     if (r.config.device === 'tun' && r.config.routes) r.device.setRoutes(this.routesOf(r))
@@ -299,13 +315,18 @@ export class Overlay {
       placed.push({ peer, address, port, vtep: -1 })
       peers.push(far(peer, r.config, address, port, pool))
     }
+    const group = this.groups.of(r.config.name)
+    if (group) peers.push(farGroup(group, r.config.port, pools.get(group.v6)!))
     return { placed, peers }
   }
 
   // By which sockets the network sends, by family; peers and strangers alike.
   private async poolsOf(r: Running): Promise<ReadonlyMap<boolean, number>> {
     const pools = new Map<boolean, number>()
-    for (const l of this.underlay) pools.set(l.v6, await this.sockets.pool(l, r.config))
+    const group = this.groups.of(r.config.name)
+    for (const l of this.underlay) {
+      pools.set(l.v6, await this.sockets.pool(l, r.config, group?.v6 === l.v6 ? group : null))
+    }
     await this.mailbox.ask({
       kind: 'set-strangers',
       id: r.id,
@@ -353,7 +374,9 @@ export class Overlay {
       ends.some((h) => isIP(h) !== 4) ||
       this.config!.underlay.addresses.some((a) => isIPv6(a)) ||
       (this.underlay.length > 0 && this.underlay.every((l) => l.v6))
-    return defaultMtu(this.underlayMtu(), overhead(n, v6))
+    const group = this.groups.of(n.name)
+    const mtu = Math.min(this.underlayMtu(), group?.mtu ?? Number.POSITIVE_INFINITY)
+    return defaultMtu(mtu, overhead(n, v6 || group?.v6 === true))
   }
 
   // Locally administered, the same after every restart: hashed from the VNI and our public key, or without one from node name
@@ -362,25 +385,6 @@ export class Overlay {
     const { node, publicKey } = this.config!
     const who = publicKey ?? `${node} ${this.underlay[0]?.address ?? n.interface}`
     return hashedMac(`${n.vni} ${who}`)
-  }
-}
-
-function settings(r: Running): Settings {
-  const n = r.config
-  return {
-    mac: macBytes(r.device.state.mac),
-    learning: n.learning,
-    ageing: n.ageingSec * 1000,
-    macLimit: n.macLimit,
-    floodOn: n.flood !== 'off',
-    accept: n.accept === 'peers' ? PEERS : n.accept === 'any' ? ANY : CIDRS,
-    ranges: typeof n.accept === 'string' ? [] : n.accept.map((text) => range(text)),
-    keepVlan: n.innerVlan === 'keep',
-    copyEcn: n.ecn === 'copy',
-    dscp: n.dscp === 'inherit' ? -1 : n.dscp << 2,
-    hashPort: n.sourcePort === 'hash',
-    sourceCheck: n.sourceCheck,
-    mssClamp: n.mssClamp,
   }
 }
 

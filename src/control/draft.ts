@@ -205,7 +205,9 @@ function networkDraft(
     learning: field('learning'),
     ageingSec: ageing === undefined ? undefined : parseDuration(ageing)!,
     macLimit: field('macLimit'),
-    flood: field('flood'),
+    flood: floodOf(field('flood')),
+    stormLimit: field('stormLimit'),
+    suppressArp: field('suppressArp'),
     accept: Array.isArray(accept) ? accept.map(canonicalPrefix) : (accept as 'peers' | 'any' | undefined),
     innerVlan: field('innerVlan'),
     mssClamp: field('mssClamp'),
@@ -213,7 +215,11 @@ function networkDraft(
     dscp: field('dscp'),
     udpChecksum: field('udpChecksum'),
     sourcePort: field('sourcePort'),
-    fdb: field('fdb')?.map(({ mac, vtep }) => ({ mac: parseMac(mac)!, vtep: canonicalAddress(vtep) })),
+    fdb: field('fdb')?.map(({ mac, vtep, ip }) => ({
+      mac: parseMac(mac)!,
+      vtep: canonicalAddress(vtep),
+      addresses: list(ip).map(canonicalAddress),
+    })),
     routes: field('routes'),
     sourceCheck: field('sourceCheck'),
   }
@@ -278,6 +284,11 @@ function usualNetworks(
 
 function list(value: string | readonly string[] | undefined): readonly string[] {
   return value === undefined ? [] : typeof value === 'string' ? [value] : value
+}
+
+function floodOf(shape: NetworkShape['flood'] | undefined): NetworkConfig['flood'] | undefined {
+  if (typeof shape !== 'object') return shape
+  return { group: canonicalAddress(shape.group), interface: shape.interface ?? null }
 }
 
 function canonicalAddress(text: string): string {

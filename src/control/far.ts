@@ -5,6 +5,7 @@ import { pathMtu } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import { keyWords } from '../overlay/vteps.ts'
 import * as cidr from './cidr.ts'
+import { type GroupPlace, groupSockaddr } from './group.ts'
 import type { NetworkConfig, PeerConfig } from './model.ts'
 
 /** In clear text, at an address. */
@@ -18,6 +19,12 @@ export function far(peer: PeerConfig, n: NetworkConfig, address: string, port: n
 export function farBehind(tunnel: number, peer: PeerConfig, n: NetworkConfig): Far {
   const nowhere = { sockaddr: new Uint8Array(ADDR_LEN), pool: -1, mtu: 0 }
   return { words: keyWords(tunnel), tunnel, ...nowhere, ...behind(peer, n) }
+}
+
+/** A multicast group, which stands among the peers: what is for all goes there. */
+export function farGroup(group: GroupPlace, port: number, pool: number): Far {
+  const place = { sockaddr: groupSockaddr(group, port), pool, mtu: group.mtu, mac: null, prefixes: [] }
+  return { words: words(cidr.parseAddress(group.address)!), tunnel: -1, ...place }
 }
 
 // The peer's MAC and prefixes in a network.

@@ -76,6 +76,8 @@ const LISTEN_WANT = 'want ADDRESS:PORT; write it like 127.0.0.1:9478, or 0.0.0.0
 export const DURATION_WANT = 'want a duration; write it like 300s, 5m or 1h, or 0s for never'
 const PUBLIC_KEY_WANT =
   'want a public key, 32 bytes in base64; write what `vtepd pubkey` prints on the peer, 44 characters with = at the end'
+export const HOST_WANT = 'want the address of a host; write it like 10.42.0.17 or "fd00:42::17"'
+const GROUP_WANT = 'want a multicast address; write one like 239.1.1.42 or "ff05::42"'
 export const UNDERLAY_WANT = 'want an IP address of this host; write it like 198.18.0.1 or "fd00::1"'
 const NETNS_WANT = 'want a namespace: NAME, /path or PID; write a name from `ip netns`, a path or a process id'
 
@@ -178,6 +180,20 @@ export function underlayAddress() {
     if (isUnspecified(parsed)) return 'want one address, not every one; write the one that peers send to'
     if (isMulticast(parsed)) return UNDERLAY_WANT
     return isLinkLocal6(parsed) ? 'want an address that is not link-local; write a global or unique local one' : null
+  })
+}
+
+export function hostAddress() {
+  return text(HOST_WANT, (value) => {
+    const parsed = parseAddress(value)
+    return parsed && !isMulticast(parsed) && !isUnspecified(parsed) ? null : HOST_WANT
+  })
+}
+
+export function groupAddress() {
+  return text(GROUP_WANT, (value) => {
+    const parsed = parseAddress(value)
+    return parsed && isMulticast(parsed) ? null : GROUP_WANT
   })
 }
 

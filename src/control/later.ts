@@ -21,16 +21,7 @@ const ROWS: readonly Row[] = [
     what: 'more than one',
     mend: 'write 1',
   },
-  ...['bridge', 'stormLimit', 'suppressArp'].map((key) => ({
-    path: ['networks', '*', key],
-    mend: REMOVE,
-  })),
-  {
-    path: ['networks', '*', 'flood'],
-    when: (value) => typeof value === 'object' && value !== null && Object.hasOwn(value, 'group'),
-    what: 'a multicast group',
-    mend: 'write replicate',
-  },
+  { path: ['networks', '*', 'bridge'], mend: REMOVE },
 ]
 
 /** Notes a fault for everything in `value` that is not delivered yet, and calls `found` with its path. */

@@ -21,6 +21,11 @@ export function isZeroMac(mac: string): boolean {
   return mac === '00:00:00:00:00:00'
 }
 
+/** Usual text of six bytes. */
+export function macText(bytes: Uint8Array): string {
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(':')
+}
+
 /** Locally administered, and the same for the same text. */
 export function hashedMac(text: string): string {
   const hash = createHash('sha256').update(text).digest()

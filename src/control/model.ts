@@ -65,7 +65,11 @@ export interface NetworkConfig {
   /** 0: learned entries never age. */
   readonly ageingSec: number
   readonly macLimit: number
-  readonly flood: 'replicate' | 'off'
+  /** A group: plain tap networks only; an IPv4 or IPv6 address, canonical. interface null: that of the underlay's address. */
+  readonly flood: 'replicate' | 'off' | { readonly group: string; readonly interface: string | null }
+  /** Packets per second that may be flooded; 0: no limit. */
+  readonly stormLimit: number
+  readonly suppressArp: boolean
   /** Plain networks only: 'peers', 'any', or canonical CIDRs without host bits, beside the peers. */
   readonly accept: 'peers' | 'any' | readonly string[]
   readonly innerVlan: 'drop' | 'keep'
@@ -76,8 +80,8 @@ export interface NetworkConfig {
   readonly dscp: number | 'inherit'
   readonly udpChecksum: 'on' | 'off' | 'auto'
   readonly sourcePort: 'hash' | 'fixed'
-  /** vtep: a peer's name or, in plain networks, an IP address. */
-  readonly fdb: readonly { readonly mac: string; readonly vtep: string }[]
+  /** vtep: a peer's name or, in plain networks, an IP address. addresses: of the station, canonical. */
+  readonly fdb: readonly { readonly mac: string; readonly vtep: string; readonly addresses: readonly string[] }[]
   readonly routes: boolean
   readonly sourceCheck: boolean
   /** Plain layer 3 only: IP packets stand in UDP as they are, without VXLAN. */

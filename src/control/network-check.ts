@@ -105,8 +105,19 @@ function checkSharedPorts(networks: readonly NetworkDraft[], faults: Faults): vo
     else if (other.udpChecksum !== udpChecksum) {
       const what = `network ${other.name} sends from port ${port} with udpChecksum: ${other.udpChecksum}`
       faults.add(['networks', network.name, 'udpChecksum'], what, 'give both the same, or one of them another port')
+    } else {
+      checkSharedGroups(network, other, faults)
     }
   }
+}
+
+// Nor does it send to groups by two interfaces.
+function checkSharedGroups(network: NetworkDraft, other: NetworkDraft, faults: Faults): void {
+  const [a, b] = [network.flood, other.flood]
+  if (typeof a !== 'object' || typeof b !== 'object' || a.interface === b.interface) return
+  const by = b.interface === null ? 'by the interface of the underlay' : `by ${b.interface}`
+  const what = `network ${other.name} sends from port ${network.port} ${by}`
+  faults.add(['networks', network.name, 'flood'], what, 'give both the same interface, or one of them another port')
 }
 
 function checkNetwork(network: NetworkDraft, draft: Draft, faults: Faults): void {
@@ -120,7 +131,21 @@ function checkNetwork(network: NetworkDraft, draft: Draft, faults: Faults): void
   if (network.udpChecksum === 'off' && own.length > 0 && own.every((address) => address.v6)) {
     faults.add([...path, 'udpChecksum'], 'want on or auto, the underlay is IPv6', 'write on (RFC 8200 §8.1)')
   }
+  checkFlood(network, own, faults)
   checkStatic(network, faults)
+}
+
+function checkFlood({ name, flood, device, stormLimit }: NetworkDraft, own: readonly Cidr[], faults: Faults): void {
+  const path: Path = ['networks', name, 'flood']
+  if (device === 'tun' && stormLimit) {
+    faults.add(['networks', name, 'stormLimit'], 'a tun network floods nothing', 'remove it')
+  }
+  if (typeof flood !== 'object') return
+  if (device === 'tun') faults.add(path, 'a tun network floods nothing, and has no group', 'remove it')
+  const { v6 } = parseAddress(flood.group)!
+  if (own.length === 0 || own.some((address) => address.v6 === v6)) return
+  const what = `the underlay has no IPv${v6 ? 6 : 4} address to send to ${flood.group} from`
+  faults.add(path, what, 'give it one, or take a group of the other family')
 }
 
 function checkStatic(network: NetworkDraft, faults: Faults): void {
@@ -134,7 +159,13 @@ function checkStatic(network: NetworkDraft, faults: Faults): void {
     )
   }
   const seen = new Map<string, number>()
-  fdb.forEach(({ mac }, i) => {
+  const owners = new Map<string, string>()
+  fdb.forEach(({ mac, addresses }, i) => {
+    for (const address of addresses) {
+      const owner = claim(owners, address, `fdb[${i}]`)
+      if (owner === `fdb[${i}]`) continue
+      faults.add([...path, i, 'ip'], `${address} is ${owner}'s too`, 'keep it with the station that has it')
+    }
     const first = seen.get(mac)
     if (first !== undefined) faults.add([...path, i, 'mac'], `${mac} is fdb[${first}] too`, 'keep one of them')
     else seen.set(mac, i)

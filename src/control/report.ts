@@ -15,13 +15,14 @@ import {
   VTEP_RX_BYTES,
   VTEP_TX_BYTES,
 } from '../counters.ts'
-import type { FdbRow } from '../datapath/mailbox.ts'
+import type { FdbRow, NeighbourRow, News } from '../datapath/mailbox.ts'
 import { aeadEngine } from '../host/addon.ts'
-import type { FdbEntry, NetworkStatus, PeerStatus, Profile } from './api.ts'
+import type { FdbEntry, NeighbourEntry, NetworkStatus, PeerStatus, Profile } from './api.ts'
 import type { Overlay, Running } from './apply.ts'
 import { addressText } from './cidr.ts'
 import { overhead } from './device.ts'
 import { endpointText } from './endpoint.ts'
+import { macText } from './mac.ts'
 import type { Config, PeerConfig } from './model.ts'
 import type { PlacedPeer } from './placed-peer.ts'
 import type { LocalAddress } from './underlay.ts'
@@ -33,6 +34,12 @@ export interface PeerSession {
   /** Age of the last handshake; null: none. */
   readonly lastHandshakeSeconds: number | null
   readonly state: 'idle' | 'handshaking' | 'up'
+}
+
+/** For the log. */
+export interface Line {
+  readonly level: 'info' | 'warn'
+  readonly text: string
 }
 
 /** By a peer's key; null: nothing yet. */
@@ -108,9 +115,7 @@ export function fdbEntry(overlay: Overlay, r: Running, row: FdbRow): FdbEntry {
   return {
     network: r.config.name,
     vni: r.config.vni,
-    mac: Buffer.from(row.mac)
-      .toString('hex')
-      .replace(/..(?=.)/g, '$&:'),
+    mac: macText(row.mac),
     vtep: placed ? (overlay.addressOf(placed) ?? placed.peer.name) : wordsText(row.words),
     peer: placed?.peer.name ?? null,
     port: null,
@@ -152,18 +157,49 @@ export function wordsText(words: readonly number[]): string {
   return addressText({ v6, value: v6 ? value : value & 0xffffffffn, length: v6 ? 128 : 32 })
 }
 
+/** Of `neigh`. */
+export function neighbour(r: Running, row: NeighbourRow): NeighbourEntry {
+  const ageSeconds = Math.floor(row.ageMs / 1000)
+  return { network: r.config.name, ip: wordsText(row.words), mac: macText(row.mac), origin: row.origin, ageSeconds }
+}
+
+/** What the data thread has seen, for the log; null: it is not for people. `r`: the network, where it names one. */
+export function news(overlay: Overlay, r: Running | undefined, n: News): Line | null {
+  if (n.kind === 'own-mac' && r) {
+    const who = overlay.nameOf(r, n.words) ?? wordsText(n.words)
+    const what = `sends frames with our own MAC ${r.device.state.mac}: a loop, or a second host with it`
+    return { level: 'warn', text: `network ${r.config.name}: ${who} ${what}` }
+  }
+  if (n.kind === 'duplicate' && r) {
+    const [a, b] = [n.had, n.claimed].map(([hi, lo]) => {
+      const mac = Buffer.alloc(6)
+      mac.writeUInt16BE(hi)
+      mac.writeInt32BE(lo, 2)
+      return macText(mac)
+    })
+    const what = `${a} and ${b} both say that they have ${wordsText(n.words)}; give one of them another address`
+    return { level: 'warn', text: `network ${r.config.name}: ${what}` }
+  }
+  if (n.kind !== 'mtu') return null
+  const placed = overlay.placedAt(n.vtep)
+  if (!placed) return null
+  const text = `path to ${placed.peer.name} (${overlay.addressOf(placed)}) carries ${n.mtu} bytes now`
+  return { level: 'info', text }
+}
+
 /** A line for the log about each network, and a warning where its MTU is too much. */
 export function* running(
   overlay: Overlay,
   { underlay: { wireguardPort } }: Config,
   underlay: readonly LocalAddress[],
-): Generator<{ level: 'info' | 'warn'; text: string }> {
+): Generator<Line> {
   for (const r of overlay.running.values()) {
     const { name, vni, device, interface: ifname, port, security } = r.config
     const on = underlay.map((l) => l.address).join(', ')
     const how = security === 'secure' ? `UDP ${wireguardPort}, sealed` : `UDP ${port} on ${on}, in clear text`
     const { mtu } = r.device.state
-    yield { level: 'info', text: `network ${name}: VNI ${vni}, ${device} ${ifname}, MTU ${mtu}, ${how}` }
+    const group = typeof r.config.flood === 'object' ? `, what is for all to ${r.config.flood.group}` : ''
+    yield { level: 'info', text: `network ${name}: VNI ${vni}, ${device} ${ifname}, MTU ${mtu}, ${how}${group}` }
     const v6 = underlay.length > 0 && underlay.every((l) => l.v6)
     const room = overlay.underlayMtu() - overhead(r.config, v6)
     if (mtu <= room) continue

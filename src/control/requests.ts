@@ -50,6 +50,14 @@ const ROUTES: readonly Route[] = [
     methods: { GET: ({ api, response }) => answer(response, 200, { schema: 1, peers: api.status().peers }) },
   },
   { path: '/v1/fdb', query: ['network'], methods: { GET: listFdb, POST: addFdb } },
+  {
+    path: '/v1/neigh',
+    query: ['network'],
+    methods: {
+      GET: async ({ api, url, response }) =>
+        answer(response, 200, { schema: 1, entries: await api.neighbours(networkOf(url)) }),
+    },
+  },
   { path: '/v1/fdb', parts: 2, methods: { DELETE: delFdb } },
   {
     path: '/v1/leases',

@@ -9,6 +9,9 @@ import {
   endpoint,
   filePath,
   flag,
+  groupAddress,
+  HOST_WANT,
+  hostAddress,
   integer,
   interfaceName,
   keyFile,
@@ -34,6 +37,8 @@ import { PORT_MAPPING_WANT, portMappingFault } from './port-mapping.ts'
 const MAX_AGEING_SEC = 365 * 86400
 /** Entries of 16 bytes at load one half: 128 MiB a network. */
 const MAX_MAC_LIMIT = 4194304
+/** Every frame of a 10 Gbit/s line. */
+const MAX_STORM = 14880952
 /** RFC 791 §3.1: every module must forward 68 bytes; 65535 less the outer IPv4, UDP, VXLAN and Ethernet headers. */
 const MIN_MTU = 68
 const MAX_MTU = 65485
@@ -48,8 +53,24 @@ const fdbEntry = map(
     vtep: z
       .string({ error: "want a peer's name or address; write one of this network" })
       .describe('The peer behind which it is: its name, or its underlay address'),
+    ip: oneOrMore(hostAddress(), HOST_WANT, '[10.42.0.17]')
+      .optional()
+      .describe('Addresses of the station, for which its MAC is answered'),
   },
   '{ mac: 02:00:5e:10:00:01, vtep: host-b }',
+)
+
+const FLOOD_GROUP = '{ group: 239.1.1.42, interface: eth0 }'
+const FLOOD_WANT = `want replicate | off | { group, interface }; write one of these, a group like ${FLOOD_GROUP}`
+
+const group = map(
+  {
+    group: groupAddress().describe('Multicast address, IPv4 or IPv6, that every VTEP of the network listens to'),
+    interface: interfaceName()
+      .optional()
+      .describe('Interface of the group; default: the one that has the underlay address of its family'),
+  },
+  FLOOD_GROUP,
 )
 
 const VNI_MEND = 'write a number in that range, without quotes'
@@ -95,9 +116,18 @@ const networkKeys = map(
     macLimit: integer(1, MAX_MAC_LIMIT, 'write how many stations to remember')
       .default(65536)
       .describe('Most MACs to remember'),
-    flood: words(['replicate', 'off'])
+    flood: z
+      .union([words(['replicate', 'off']), group], { error: FLOOD_WANT })
       .default('replicate')
-      .describe('Broadcast, multicast and unknown destinations: to every peer, or to nobody'),
+      .describe(
+        'Broadcast, multicast and unknown destinations: to every peer, to nobody, or plain: to a multicast group',
+      ),
+    stormLimit: integer(0, MAX_STORM, 'write packets per second, or 0 for no limit')
+      .default(0)
+      .describe('tap: how many broadcast, multicast and unknown packets per second the device may send; 0: no limit'),
+    suppressArp: flag()
+      .default(true)
+      .describe('tap: answer ARP and neighbour discovery for stations whose address is known, instead of flooding it'),
     accept: z
       .union([words(['peers', 'any']), listOf(prefix(), '[198.18.0.0/24]')], {
         error: 'want peers | any | [CIDR, ...]; write one of these',

@@ -37,6 +37,10 @@ function checkPlainOnly(network: NetworkDraft, faults: Faults): void {
     if (network.type === 'flannel' && STORES.some(([of]) => of === key)) continue
     if (network.given.has(key)) faults.add([...path, key], `for plain networks only: ${why}`, 'remove it')
   }
+  if (typeof network.flood === 'object') {
+    const what = 'a group is for plain networks only: what is sealed is sealed for one peer'
+    faults.add([...path, 'flood'], what, 'write replicate')
+  }
   if (network.sourceCheck === false) {
     const what = 'false is for plain networks only: in a secure one a peer speaks for its allowedIps alone'
     faults.add([...path, 'sourceCheck'], what, 'remove it')

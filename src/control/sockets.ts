@@ -1,6 +1,6 @@
 // The UDP sockets of the agent: one that hears for each local address and port, whatever the number of networks, and pools of
-// sockets that differ by source port only (RFC 7348 §5: the source port tells inner flows apart); for WireGuard one on every
-// address of each family, which also sends. Opened when first wanted, closed by `retain` when nobody does. Cold.
+// sockets that differ by source port only (RFC 7348 §5: the source port tells inner flows apart); one for each multicast group,
+// interface and port; for WireGuard one on every address of each family, which also sends. Opened when first wanted, closed by `retain` when nobody does. Cold.
 import { closeSync } from 'node:fs'
 import { type Mailbox, SEALED } from '../datapath/mailbox.ts'
 import {
@@ -10,11 +10,16 @@ import {
   UDP_NO_CHECK,
   UDP_PKTINFO,
   UDP_RECEIVE,
+  UDP_SHARE,
   udpHasGso,
+  udpJoin,
   udpMark,
+  udpMulticast,
   udpOpen,
 } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
+import { tagOf } from '../overlay/networks.ts'
+import { type GroupPlace, groupSockaddr } from './group.ts'
 import type { Config, NetworkConfig } from './model.ts'
 import { codeOf, Refusal, refusalFrom } from './refusal.ts'
 import type { LocalAddress } from './underlay.ts'
@@ -25,6 +30,8 @@ const DYNAMIC_LAST = 65535
 const RECEIVE_BUFFER = 8 << 20
 const SEND_BUFFER = 4 << 20
 const POOL_IDS = 64
+/** Routers that a datagram to a group may pass: as many as unicast. How far a group reaches is its address's to say (RFC 2365). */
+const GROUP_HOPS = 64
 /** How the keys of WireGuard's sockets begin. */
 const WIREGUARD = 'wireguard '
 const NO_IPV6 = ['EAFNOSUPPORT', 'EADDRNOTAVAIL']
@@ -49,7 +56,6 @@ export class Sockets {
   private readonly receivers = new Map<string, Receiver>()
   private readonly pools = new Map<string, Pool>()
   private readonly wanted = new Set<string>()
-  private nextReceiver = 0
   private mark = 0
   /** For `status`: 'on', or 'off: why'. */
   udpGso = 'on'
@@ -75,7 +81,7 @@ export class Sockets {
     const flags =
       UDP_RECEIVE | (this.offloads.udpGro === 'off' ? 0 : UDP_GRO) | (noCheck && !local.v6 ? UDP_NO_CHECK : 0)
     const fd = openReceiver(local, port, flags)
-    const id = this.nextReceiver++
+    const id = this.freeReceiver()
     try {
       await this.mailbox.ask({ kind: 'set-socket', id, fd, port })
     } catch (error) {
@@ -83,6 +89,25 @@ export class Sockets {
       throw error
     }
     this.receivers.set(key, { id, fd, local, port })
+  }
+
+  /** Hears a group. Answers its number, which tells its socket from others of the port (overlay/networks `tagOf`). */
+  async receiveGroup(place: GroupPlace, port: number): Promise<number> {
+    const key = `group ${place.address} ${place.index} ${port}`
+    this.wanted.add(key)
+    const had = this.receivers.get(key)
+    if (had) return had.id + 1
+    const local = { address: place.address, v6: place.v6, interface: place.interface, mtu: place.mtu }
+    const fd = openGroup(place, port, UDP_RECEIVE | UDP_SHARE | (this.offloads.udpGro === 'off' ? 0 : UDP_GRO))
+    const id = this.freeReceiver()
+    try {
+      await this.mailbox.ask({ kind: 'set-socket', id, fd, port: tagOf(port, id + 1) })
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
+    this.receivers.set(key, { id, fd, local, port })
+    return id + 1
   }
 
   /**
@@ -115,7 +140,7 @@ export class Sockets {
     const local = { address, v6: address === '::', interface: '', mtu: 0 }
     const flags = UDP_RECEIVE | UDP_PKTINFO | (this.offloads.udpGro === 'off' ? 0 : UDP_GRO)
     const fd = openReceiver(local, port, flags)
-    const id = this.nextReceiver++
+    const id = this.freeReceiver()
     const pool = freeId(this.pools)
     try {
       if (this.mark !== 0) udpMark(fd, this.mark)
@@ -131,11 +156,12 @@ export class Sockets {
     return pool
   }
 
-  /** Number of the pool by which a network sends from `local`. */
-  async pool(local: LocalAddress, network: NetworkConfig): Promise<number> {
+  /** Number of the pool by which a network sends from `local`; `group`: to this group too, which has the same family. */
+  async pool(local: LocalAddress, network: NetworkConfig, group: GroupPlace | null): Promise<number> {
     const fixed = network.sourcePort === 'fixed'
     const noCheck = !local.v6 && this.withoutChecksum(network)
-    const key = fixed ? `fixed ${local.address} ${network.port}` : `pool ${local.address} ${noCheck ? 'off' : 'on'}`
+    const how = fixed ? `fixed ${local.address} ${network.port}` : `pool ${local.address} ${noCheck ? 'off' : 'on'}`
+    const key = group ? `${how} ${group.index}` : how
     this.wanted.add(key)
     const had = this.pools.get(key)
     if (had) return had.id
@@ -145,6 +171,7 @@ export class Sockets {
     const id = freeId(this.pools)
     const gso = this.gso(fds[0]!) && !noCheck
     try {
+      if (group) for (const fd of fds) udpMulticast(fd, group.v6, group.index, GROUP_HOPS)
       await this.mailbox.ask({ kind: 'set-pool', id, fds, gso, maxSegments: layout().maxSegments })
     } catch (error) {
       if (!fixed) for (const fd of fds) closeSync(fd)
@@ -184,6 +211,13 @@ export class Sockets {
     this.receivers.clear()
   }
 
+  private freeReceiver(): number {
+    const taken = new Set([...this.receivers.values()].map((r) => r.id))
+    let id = 0
+    while (taken.has(id)) id++
+    return id
+  }
+
   private gso(fd: number): boolean {
     if (this.offloads.udpGso === 'off') return false
     const has = udpHasGso(fd)
@@ -202,6 +236,24 @@ function openReceiver(local: LocalAddress, port: number, flags: number): number 
       throw new Refusal(`${where}: address in use; ${mend}; stop it or choose another port`, 1, error)
     }
     throw refusalFrom(error, where, 'choose another underlay.address or port')
+  }
+}
+
+function openGroup(place: GroupPlace, port: number, flags: number): number {
+  const where = `UDP port ${port} of group ${place.address} on ${place.interface}`
+  try {
+    const address = groupSockaddr(place, port)
+    const fd = udpOpen(address, flags, RECEIVE_BUFFER)
+    try {
+      udpJoin(fd, address, place.index)
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
+    return fd
+  } catch (error) {
+    // ENOBUFS: net.ipv4.igmp_max_memberships is for one socket, and each of ours has one.
+    throw refusalFrom(error, where, 'is the interface up and able to multicast? see `ip link` and `ip maddr`')
   }
 }
 

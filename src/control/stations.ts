@@ -1,16 +1,27 @@
-// `vtepd fdb`: stations by network, listed, added and removed in the data thread's tables. Cold.
-import type { FdbRow, Mailbox } from '../datapath/mailbox.ts'
-import { ApiError, type FdbEntry } from './api.ts'
+// `vtepd fdb` and `vtepd neigh`: stations and their addresses by network, listed, added and removed in the data thread's tables.
+// Cold.
+import type { FdbRow, Mailbox, NeighbourRow } from '../datapath/mailbox.ts'
+import { ApiError, type FdbEntry, type NeighbourEntry } from './api.ts'
 import type { Overlay, Running } from './apply.ts'
 import { macBytes } from './far.ts'
 import { isGroupMac, isZeroMac, parseMac } from './mac.ts'
-import { fdbEntry } from './report.ts'
+import { fdbEntry, neighbour } from './report.ts'
 
 export async function listStations(mailbox: Mailbox, overlay: Overlay, of: readonly Running[]): Promise<FdbEntry[]> {
   const lists = await Promise.all(
     of.map(async (r) => {
       const rows = await mailbox.ask<FdbRow[]>({ kind: 'fdb-list', id: r.id })
       return rows.map((row) => fdbEntry(overlay, r, row))
+    }),
+  )
+  return lists.flat()
+}
+
+export async function listNeighbours(mailbox: Mailbox, of: readonly Running[]): Promise<NeighbourEntry[]> {
+  const lists = await Promise.all(
+    of.map(async (r) => {
+      const rows = await mailbox.ask<NeighbourRow[]>({ kind: 'neighbour-list', id: r.id })
+      return rows.map((row) => neighbour(r, row))
     }),
   )
   return lists.flat()

@@ -279,6 +279,8 @@ function networkOf(name: string): Config['networks'][number] {
     ageingSec: 0,
     macLimit: 0,
     flood: 'off',
+    stormLimit: 0,
+    suppressArp: false,
     accept: 'peers',
     innerVlan: 'drop',
     mssClamp: false,

@@ -6,12 +6,15 @@ import { NONE } from '../drop.ts'
 import type { Network } from '../overlay/networks.ts'
 import type { Prefix } from '../overlay/routes.ts'
 import type { Vteps } from '../overlay/vteps.ts'
-import type { Far } from './mailbox.ts'
+import { bindStatics } from './layer2-tables.ts'
+import type { Far, Order, StaticStation } from './mailbox.ts'
 import type { Native } from './tables.ts'
 import type { Tunnels } from './tunnels.ts'
 
 const NO_LOCAL = new Uint8Array(16)
 const NO_PREFIXES: readonly Prefix[] = []
+
+type PeersOrder = Order & { kind: 'set-peers' }
 
 export interface FarEndsParts {
   readonly native: Native
@@ -51,12 +54,7 @@ export class FarEnds {
   }
 
   /** These peers and no others. Answers an id for each, NONE when there are none left. */
-  replace(
-    network: Network,
-    peers: readonly Far[],
-    statics: readonly { mac: Uint8Array; peer: number }[],
-    tick: number,
-  ): number[] {
+  replace(network: Network, { peers, statics, group }: PeersOrder, tick: number): number[] {
     const side = this.sides.get(network.id)!
     const before = side.peers
     side.peers = new Map()
@@ -66,11 +64,17 @@ export class FarEnds {
       return vtep
     })
     // First the lists, then the ids: nobody may name an id that is free.
-    network.flood = Int32Array.from(side.peers.keys())
+    setFlood(
+      network,
+      group === undefined ? [...side.peers.keys()] : ids.slice(group, group + 1).filter((v) => v !== NONE),
+    )
     for (const [vtep, prefixes] of before) for (const prefix of prefixes) network.routes.remove(prefix, vtep)
     for (const [vtep, prefixes] of side.peers) for (const prefix of prefixes) network.routes.put(prefix, vtep)
     for (const vtep of before.keys()) if (!side.peers.has(vtep)) this.remove(network, vtep)
     this.replaceStatics(network, side, statics, ids, tick)
+    bindStatics(network, statics, ids)
+    // The kernel knows no path to a group: what its interface takes is what control has said.
+    if (group !== undefined) this.sockaddrs.delete(ids[group]!)
     return ids
   }
 
@@ -92,7 +96,7 @@ export class FarEnds {
       return vtep
     })
     // Layer 3 floods nothing.
-    if (network.layer2) network.flood = Int32Array.from(side.peers.keys())
+    if (network.layer2) setFlood(network, [...side.peers.keys()])
     for (const vtep of gone) if (!side.peers.has(vtep)) this.remove(network, vtep)
     return ids
   }
@@ -109,6 +113,7 @@ export class FarEnds {
     const { vteps, tunnels, native } = this.p
     // Only a search tells which stations are behind it, and layer 3 has none.
     if (network.fdb.size > 0) network.fdb.forgetVtep(vtep)
+    network.neighbours?.forgetVtep(vtep)
     const tunnel = vteps.tunnel[vtep]!
     if (tunnel !== NONE) {
       tunnels.endpoints.abandon(vtep, tunnel)
@@ -175,7 +180,7 @@ export class FarEnds {
   private replaceStatics(
     network: Network,
     side: Side,
-    statics: readonly { mac: Uint8Array; peer: number }[],
+    statics: readonly StaticStation[],
     ids: readonly number[],
     tick: number,
   ): void {
@@ -184,6 +189,11 @@ export class FarEnds {
     for (const s of usable) this.putStatic(network, s.mac, ids[s.peer]!, tick)
     side.statics = usable.map((s) => s.mac)
   }
+}
+
+function setFlood(network: Network, vteps: readonly number[]): void {
+  network.flood = Int32Array.from(vteps)
+  network.snoop?.setFlood(network.flood)
 }
 
 export function macHi(mac: Uint8Array): number {

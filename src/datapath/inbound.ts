@@ -6,7 +6,7 @@
 //   3 who speaks                    overlay/vteps, the network's `accept`; opened ones: the tunnel's place in the network
 //   4 check the frame               wire/ethernet (layer 3: destination MAC, wire/ipv4, wire/ipv6, allowedIps)
 //   5 ECN, TCP's segment size       wire/ecn (RFC 6040), mss.ts
-//   6 learn the source              overlay/fdb
+//   6 learn the source              overlay/fdb; layer2.ts hears what it says of addresses and groups
 // Packets without VXLAN begin at step 4: of secure layer 3 the tunnel says which network they are for, of a bare network the
 // port, and the sender's address who speaks.
 // Consecutive datagrams mostly repeat the headers of the one before; then its verdicts hold and steps 2, 3 and 6 are three
@@ -25,6 +25,7 @@ import * as ipv6 from '../wire/ipv6.ts'
 import * as vxlan from '../wire/vxlan.ts'
 import type { Capture } from './capture.ts'
 import { combineEcn, isSuperPacket, same, viewOf } from './inner.ts'
+import * as layer2 from './layer2.ts'
 import { SEALED } from './mailbox.ts'
 import * as mss from './mss.ts'
 
@@ -40,7 +41,7 @@ export interface InboundParts {
   readonly capture: Capture
   /** Columns over the same slab as the datagrams'. */
   readonly frames: Batch
-  /** Port of each receiving socket, by socket id; SEALED: unseal.ts takes what comes there. */
+  /** Port of each receiving socket, by socket id (overlay/networks `tagOf`); SEALED: unseal.ts takes what comes there. */
   readonly ports: Int32Array
   /** By tunnel: the VTEP of its secure layer 3 network, or NONE. */
   readonly bare: Int32Array
@@ -250,7 +251,8 @@ export class Inbound {
     if (network === undefined) return drop.VXLAN_UNKNOWN_VNI
     if (this.opened) return this.judgeOpened(network, off, end)
     if (network.secure) return drop.PLAIN_FOR_SECURE
-    if (network.port !== ports[this.datagrams.link[m]!]) return drop.VXLAN_UNKNOWN_VNI
+    const socket = ports[this.datagrams.link[m]!]
+    if (network.port !== socket && network.groupTag !== socket) return drop.VXLAN_UNKNOWN_VNI
     let vtep = vteps.find(network.id, from[0]!, from[1]!, from[2]!, from[3]!)
     if (vtep === drop.NONE) {
       if (!network.admits(from[0]!, from[1]!, from[2]!, from[3]!)) return drop.VXLAN_UNKNOWN_VTEP
@@ -318,6 +320,8 @@ export class Inbound {
     const { bytes } = this.datagrams
     // The tag is part of the verdict only as far as MACs repeat; the type behind them is looked at every time.
     if (!network.keepVlan && ethernet.isTagged(bytes, frame)) return drop.INNER_VLAN_TAG
+    const kept = layer2.isOfNote(bytes, frame) ? layer2.fromVtep(network, this.vtep, bytes, frame, end, this.tick) : 0
+    if (kept !== 0) return kept
     const outer = this.datagrams.tos[m]! & 3
     if (outer !== 0) {
       const packet = frame + ethernet.headerLen(bytes, frame, end)

@@ -26,6 +26,29 @@ export interface Settings {
   readonly hashPort: boolean
   readonly sourceCheck: boolean
   readonly mssClamp: boolean
+  /** Layer 2. */
+  readonly suppressArp: boolean
+  /** Layer 2: packets per second; 0: no limit. */
+  readonly stormLimit: number
+  /** Number of the multicast group whose socket is this network's too, from 1; 0: it has none. */
+  readonly group: number
+}
+
+/** A station that the operator has bound. */
+export interface StaticStation {
+  readonly mac: Uint8Array
+  /** Position in the list of peers. */
+  readonly peer: number
+  /** Addresses of it, in words: questions for them are answered. */
+  readonly addresses?: readonly (readonly number[])[]
+}
+
+/** An address that is a station's. */
+export interface Binding {
+  /** Four big-endian words, IPv4 mapped. */
+  readonly words: readonly number[]
+  readonly mac: Uint8Array
+  readonly vtep: number
 }
 
 /** A peer's place in one network. */
@@ -51,8 +74,17 @@ export type Order =
   | { kind: 'add-network'; id: number; vni: number; layer2: boolean; port: number; settings: Settings }
   | { kind: 'set-network'; id: number; settings: Settings }
   | { kind: 'remove-network'; id: number }
-  /** Replaces the network's peers. Answer: a VTEP id for each, -1 when there are no ids left. */
-  | { kind: 'set-peers'; id: number; peers: readonly Far[]; statics: readonly { mac: Uint8Array; peer: number }[] }
+  /**
+   * Replaces the network's peers. Answer: a VTEP id for each, -1 when there are no ids left. `group`: which of them is a multicast
+   * group, and alone gets what is for all.
+   */
+  | {
+      kind: 'set-peers'
+      id: number
+      peers: readonly Far[]
+      statics: readonly StaticStation[]
+      group?: number | undefined
+    }
   /**
    * Changes single peers: first those in `gone` (VTEP ids) go, then `peers` come, or change what is known under their words.
    * Answer: a VTEP id for each of `peers`, -1 when there are no ids left.
@@ -72,7 +104,7 @@ export type Order =
       pad: number
     }
   | { kind: 'remove-device'; id: number }
-  /** `port`: of plain VXLAN; SEALED: WireGuard's messages come here. */
+  /** `port`: of plain VXLAN, and which group's (overlay/networks `tagOf`); SEALED: WireGuard's messages come here. */
   | { kind: 'set-socket'; id: number; fd: number; port: number }
   | { kind: 'remove-socket'; id: number }
   | { kind: 'set-pool'; id: number; fds: readonly number[]; gso: boolean; maxSegments: number }
@@ -113,6 +145,10 @@ export type Order =
   | { kind: 'fdb-del'; id: number; mac: Uint8Array }
   /** Answer: FdbRow[]. */
   | { kind: 'fdb-list'; id: number }
+  /** Control's bindings of addresses in a network, all of them: a control plane knows what nobody has said yet. */
+  | { kind: 'set-bindings'; id: number; bindings: readonly Binding[] }
+  /** Answer: NeighbourRow[]. */
+  | { kind: 'neighbour-list'; id: number }
   | { kind: 'capture'; id: number; on: boolean }
   | { kind: 'captured'; bytes: number }
   | { kind: 'stop' }
@@ -126,10 +162,23 @@ export interface FdbRow {
   readonly ageMs: number
 }
 
+export interface NeighbourRow extends Binding {
+  readonly origin: 'local' | 'learned' | 'control' | 'static'
+  readonly ageMs: number
+}
+
 export type News =
   /** The device of this network is gone; native has let go of its fd. */
   | { kind: 'gone'; id: number }
   | { kind: 'own-mac'; id: number; words: readonly number[] }
+  /** Two stations say that they have this address; MACs as 16 and 32 bits. */
+  | {
+      kind: 'duplicate'
+      id: number
+      words: readonly number[]
+      had: readonly [number, number]
+      claimed: readonly [number, number]
+    }
   | { kind: 'mtu'; vtep: number; mtu: number }
   /** A message of types 1 to 3, where it came from and to; `waiting`: how many control has before it. */
   | { kind: 'handshake'; message: Uint8Array; from: Uint8Array; local: Uint8Array; waiting: number }

@@ -1,7 +1,8 @@
 // The walk from a device to the underlay: frames in, datagrams out. A slot holds a packet or a train, and everything here
 // happens once per train:
 //   1 check the frame             wire/ethernet (layer 3: wire/ipv4, wire/ipv6)
-//   2 find who gets it            overlay/fdb, or the network's flood list (layer 3: overlay/routes)
+//   2 find who gets it            overlay/fdb, or the network's flood list, or who listens to a group (layer 3: overlay/routes);
+//                                 layer2.ts has heard it first: what it can answer goes no further
 //   3 compare with the path       overlay/vteps; too big: an ICMP answer goes back into the device (RFC 4459 §3.2); mss.ts
 //   4 write the VXLAN header      wire/vxlan, into the headroom (plain layer 3: an Ethernet header in front of the packet first;
 //                                 secure or bare layer 3: nothing)
@@ -14,6 +15,7 @@ import type { Batch } from '../batch.ts'
 import { COPIES, type Counters, FLOODED, IN_PACKETS } from '../counters.ts'
 import * as drop from '../drop.ts'
 import { FULL, type Link } from '../link.ts'
+import { TICK } from '../overlay/fdb.ts'
 import type { Network, Networks } from '../overlay/networks.ts'
 import type { Vteps } from '../overlay/vteps.ts'
 import * as ecn from '../wire/ecn.ts'
@@ -25,6 +27,7 @@ import * as vxlan from '../wire/vxlan.ts'
 import type { Session } from '../wireguard/session.ts'
 import type { Answers } from './answers.ts'
 import type { Capture } from './capture.ts'
+import * as layer2 from './layer2.ts'
 import * as mss from './mss.ts'
 import { wirePackets } from './segments.ts'
 import type { Settlement } from './settlement.ts'
@@ -60,15 +63,22 @@ export class Outbound {
   private at = 0
   private copy = 0
   private hash = 0
+  private now = 0
+  private tick = 0
 
   constructor(parts: OutboundParts) {
     this.p = parts
     this.frames = parts.datagrams
   }
 
-  /** Starts with a batch that a device has filled. It is ours until `step` has answered false and `settle` is done. */
-  begin(frames: Batch): void {
+  /**
+   * Starts with a batch that a device has filled. It is ours until `step` has answered false and `settle` is done. `now`:
+   * milliseconds.
+   */
+  begin(frames: Batch, now: number): void {
     this.frames = frames
+    this.now = now
+    this.tick = Math.floor(now / TICK) | 0
     this.at = 0
     this.copy = 0
   }
@@ -125,6 +135,10 @@ export class Outbound {
       vxlan.write(bytes, off - vxlan.LEN, network.vni)
       // A station that speaks on our side has moved here, whatever was learned from afar.
       network.fdb.forgetLearned(ethernet.srcHi(bytes, off), ethernet.srcLo(bytes, off))
+      if (layer2.isOfNote(bytes, off) && this.frames.segment[i] === 0) {
+        const refused = layer2.fromDevice(network, this.p.answers, this.frames, i, this.tick)
+        if (refused !== 0) return this.refuse(refused, i)
+      }
       if (!ethernet.isGroup(bytes, off)) {
         const vtep = network.fdb.find(ethernet.dstHi(bytes, off), ethernet.dstLo(bytes, off))
         if (vtep !== drop.NONE) {
@@ -134,14 +148,22 @@ export class Outbound {
       }
       if (!network.floodOn) return this.refuse(drop.FLOOD_OFF, i)
       if (network.flood.length === 0) return this.refuse(drop.NO_PEER, i)
-      this.countFlood(network, i)
+      const { storm } = network
+      if (storm !== null && !storm.take(wirePackets(this.frames, i), this.now)) return this.refuse(drop.STORM_LIMIT, i)
+      this.countFlood(network, i, this.receivers(network, off, end).length)
     }
-    return this.flood(network, i, off - vxlan.LEN)
+    return this.flood(network, i, this.receivers(network, off, end), off - vxlan.LEN)
   }
 
-  // Head-end replication: the same bytes to every peer of the network.
-  private flood(network: Network, i: number, off: number): boolean {
-    const peers = network.flood
+  // Who gets what is for more than one.
+  private receivers(network: Network, off: number, end: number): Int32Array {
+    const { snoop } = network
+    if (snoop === null || snoop.size === 0 || !ethernet.isGroup(this.frames.bytes, off)) return network.flood
+    return layer2.receivers(network, snoop, this.frames.bytes, off, end)
+  }
+
+  // Head-end replication: the same bytes to every one of them.
+  private flood(network: Network, i: number, peers: Int32Array, off: number): boolean {
     while (this.copy < peers.length) {
       if (this.p.datagrams.count === this.p.datagrams.slots) return true
       this.put(network, i, peers[this.copy]!, off)
@@ -150,10 +172,10 @@ export class Outbound {
     return false
   }
 
-  private countFlood(network: Network, i: number): void {
+  private countFlood(network: Network, i: number, receivers: number): void {
     const n = wirePackets(this.frames, i)
     this.p.counters.addNetwork(network.id, FLOODED, n)
-    this.p.counters.addNetwork(network.id, COPIES, n * (network.flood.length - 1))
+    this.p.counters.addNetwork(network.id, COPIES, n * (receivers - 1))
   }
 
   // Layer 3: the packet gets an Ethernet header with the VTEPs' MACs, so that a kernel's VXLAN device understands it.

@@ -2,13 +2,14 @@
 // this, between batches. Cold, but for the two callbacks that the walks use.
 import { type Counters, FDB_ENTRIES, MAX_VTEPS } from '../counters.ts'
 import { NONE } from '../drop.ts'
-import { Fdb, STATIC, TICK } from '../overlay/fdb.ts'
+import { Fdb, TICK } from '../overlay/fdb.ts'
 import { Network, Networks } from '../overlay/networks.ts'
 import { Routes } from '../overlay/routes.ts'
 import { Vteps } from '../overlay/vteps.ts'
 import type { Answers } from './answers.ts'
 import { FarEnds, macHi, macLo } from './far-ends.ts'
-import type { FdbRow, News, Order, Settings } from './mailbox.ts'
+import { bindControl, configureLayer2, expireLayer2, listNeighbours, listStations } from './layer2-tables.ts'
+import type { News, Order, Settings } from './mailbox.ts'
 import { Settlement } from './settlement.ts'
 import { obeyTunnels } from './tunnel-orders.ts'
 import { type TunnelNative, Tunnels } from './tunnels.ts'
@@ -102,7 +103,7 @@ export class Tables {
       case 'remove-network':
         return this.removeNetwork(order.id)
       case 'set-peers':
-        return this.farEnds.replace(this.network(order.id), order.peers, order.statics, this.tick)
+        return this.farEnds.replace(this.network(order.id), order, this.tick)
       case 'change-peers':
         return this.farEnds.change(this.network(order.id), order.peers, order.gone)
       case 'set-strangers':
@@ -130,7 +131,11 @@ export class Tables {
       case 'fdb-del':
         return this.network(order.id).fdb.forget(macHi(order.mac), macLo(order.mac))
       case 'fdb-list':
-        return this.list(this.network(order.id))
+        return listStations(this.network(order.id), this.tick, (vtep) => this.words(vtep))
+      case 'set-bindings':
+        return bindControl(this.network(order.id), order.bindings)
+      case 'neighbour-list':
+        return listNeighbours(this.network(order.id), this.tick)
       case 'capture':
         this.network(order.id).captured = order.on
         return undefined
@@ -144,6 +149,8 @@ export class Tables {
     for (const network of this.networks.all()) {
       network.fdb.expire(this.tick)
       this.counters.setNetwork(network.id, FDB_ENTRIES, network.fdb.size)
+      const duplicate = expireLayer2(network, this.tick)
+      if (duplicate) this.news({ kind: 'duplicate', id: network.id, ...duplicate })
     }
     this.rounds++
     if (this.vteps.strangers > 0 && this.rounds % 10 === 0) this.forgetIdleStrangers()
@@ -223,6 +230,7 @@ export class Tables {
     n.sourceCheck = s.sourceCheck
     n.mssClamp = s.mssClamp
     n.fdb.configure(s.macLimit, Math.ceil(s.ageing / TICK))
+    configureLayer2(n, s, this.seed, this.now)
     if (!s.learning) n.fdb.forgetLearnedAll()
     // Strangers that may no longer speak here lose their stations with their ids.
     for (let vtep = 0; vtep < this.vteps.capacity; vtep++) {
@@ -252,15 +260,6 @@ export class Tables {
       const network = this.networks.at(this.vteps.network[vtep]!)
       if (network) this.farEnds.remove(network, vtep)
     }
-  }
-
-  private list(network: Network): FdbRow[] {
-    const rows: FdbRow[] = []
-    network.fdb.each(this.tick, (hi, lo, vtep, origin, ageMs) => {
-      const mac = new Uint8Array([hi >> 8, hi, lo >>> 24, lo >> 16, lo >> 8, lo])
-      rows.push({ mac, vtep, words: this.words(vtep), isStatic: origin === STATIC, ageMs })
-    })
-    return rows
   }
 
   private words(vtep: number): number[] {

@@ -140,6 +140,10 @@ interface Addon {
   udpOpen(address: Uint8Array, flags: number, bufferBytes: number): number
   udpHasGso(fd: number): boolean
   udpMark(fd: number, mark: number): void
+  /** Hears a group (a sockaddr) on one interface; native/udp_open.h. */
+  udpJoin(fd: number, group: Uint8Array, interfaceIndex: number): void
+  /** By which interface, and how far, a socket of one family sends to groups. */
+  udpMulticast(fd: number, v6: boolean, interfaceIndex: number, hops: number): void
   pathMtu(address: Uint8Array, from?: Uint8Array): number
   wake(fd: number): void
   layout(): Layout
@@ -192,6 +196,7 @@ export const UDP_MUTE = 2
 export const UDP_NO_CHECK = 4
 export const UDP_GRO = 8
 export const UDP_PKTINFO = 16
+export const UDP_SHARE = 32
 
 /** Flags of tunOpen: native/addon_tun.cc. */
 export const TUN_ETHERNET = 1
@@ -207,7 +212,7 @@ export const FD_PRIORITIZED = 8
 
 const addon = load()
 
-export const { udpOpen, udpHasGso, udpMark, pathMtu, wake, layout, slab } = addon
+export const { udpOpen, udpHasGso, udpMark, udpJoin, udpMulticast, pathMtu, wake, layout, slab } = addon
 /**
  * ChaCha20-Poly1305 as this process can do it: aeadEngines() names what passed the self-test, best first; aeadEngine() is
  * what the next Engine of this thread gets, null when there is none; aeadUse() chooses (null: the best).

@@ -4,7 +4,10 @@ import { NONE } from '../drop.ts'
 import * as ethernet from '../wire/ethernet.ts'
 import * as vxlan from '../wire/vxlan.ts'
 import type { Fdb } from './fdb.ts'
+import type { Neighbours } from './neighbours.ts'
 import type { Routes } from './routes.ts'
+import type { Snoop } from './snoop.ts'
+import type { Storm } from './storm.ts'
 
 /** Who may send VXLAN into a network beside its peers. */
 export const PEERS = 0
@@ -32,6 +35,14 @@ export class Network {
   readonly front: number
   readonly fdb: Fdb
   readonly routes: Routes
+  /** Layer 2: whose address is which; null: `suppressArp` is off. */
+  neighbours: Neighbours | null = null
+  /** Layer 2: who listens to which group. */
+  snoop: Snoop | null = null
+  /** What may be flooded; null: no limit. */
+  storm: Storm | null = null
+  /** Of its multicast group's socket: `tagOf`; NONE: it has no group. */
+  groupTag = NONE
   /** Our own MAC. */
   macHi = 0
   macLo = 0
@@ -76,6 +87,11 @@ export class Network {
     }
     return false
   }
+}
+
+/** What tells a receiving socket from others: its port, and for that of a multicast group the group's number, from 1. */
+export function tagOf(port: number, group: number): number {
+  return port | (group << 16)
 }
 
 export class Networks {

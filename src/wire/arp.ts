@@ -49,6 +49,21 @@ export function targetIp(buf: Uint8Array, off: number): number {
   return word(buf, off + TARGET + 6)
 }
 
+/** Writes the reply to the request at `off` in `buf`: its target address has this MAC. LEN bytes. */
+export function writeReply(out: Uint8Array, at: number, buf: Uint8Array, off: number, hi: number, lo: number): void {
+  for (let k = 0; k < 6; k++) out[at + k] = buf[off + k]
+  out[at + 6] = 0
+  out[at + 7] = REPLY
+  out[at + SENDER] = hi >>> 8
+  out[at + SENDER + 1] = hi
+  out[at + SENDER + 2] = lo >>> 24
+  out[at + SENDER + 3] = lo >>> 16
+  out[at + SENDER + 4] = lo >>> 8
+  out[at + SENDER + 5] = lo
+  for (let k = 0; k < 4; k++) out[at + SENDER + 6 + k] = buf[off + TARGET + 6 + k]
+  for (let k = 0; k < 10; k++) out[at + TARGET + k] = buf[off + SENDER + k]
+}
+
 function word(buf: Uint8Array, at: number): number {
   return (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]
 }

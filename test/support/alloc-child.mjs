@@ -13,8 +13,11 @@ import { Settlement } from '../../dist/datapath/settlement.js'
 import { Tables } from '../../dist/datapath/tables.js'
 import { Unseal } from '../../dist/datapath/unseal.js'
 import { Fdb } from '../../dist/overlay/fdb.js'
+import { Neighbours } from '../../dist/overlay/neighbours.js'
 import { Network, Networks } from '../../dist/overlay/networks.js'
 import { Routes } from '../../dist/overlay/routes.js'
+import { Snoop } from '../../dist/overlay/snoop.js'
+import { Storm } from '../../dist/overlay/storm.js'
 import { keyWords, Vteps } from '../../dist/overlay/vteps.js'
 import { KEEPALIVE_LEN, writeTransport } from '../../dist/wire/wireguard.js'
 
@@ -24,6 +27,7 @@ const ROUNDS = 5
 const SLOTS = 256
 const ROOM = 512
 const SEED = 0x5eed1234
+const QUIET = { suppressArp: true, stormLimit: 0, group: 0 }
 const SOCKET = 1
 /** The index of our session. */
 const LOCAL = 7
@@ -53,7 +57,18 @@ function tables(layer2) {
   network.flood = Int32Array.of(vtep)
   routes.put({ words: [0x0a000000, 0, 0, 0], v6: false, length: 8 }, vtep)
   for (let n = 0; n < 16; n++) network.fdb.learn(0x0200, n, vtep, 0)
+  if (layer2) quietTables(network, vtep)
   return { networks, vteps, counters: new Counters(), capture: new Capture(() => {}) }
+}
+
+/** What answers ARP, steers streams and bounds storms: 10.42.0.2 and fd00:42::2 are station 3, and somebody listens to 239.1.1.1. */
+function quietTables(network, vtep) {
+  network.neighbours = new Neighbours(1024, 3000, SEED)
+  network.neighbours.put([0, 0, 0xffff, 0x0a2a0002], 0x0200, 3, vtep, 0x20, 3)
+  network.neighbours.put([0xfd000042 | 0, 0, 0, 2], 0x0200, 3, vtep, 0x20, 3)
+  network.snoop = new Snoop(network.flood, SEED)
+  network.snoop.joined(0, 0, 0xffff, 0xef010101 | 0, vtep, 1, 0)
+  network.storm = new Storm(1e9, 0)
 }
 
 /** Slots of these packets in turn. */
@@ -88,7 +103,7 @@ function outward(packets, layer2) {
     sealer: unsealed,
   })
   return () => {
-    out.begin(b)
+    out.begin(b, 0)
     while (out.step()) out.send(swallow)
   }
 }
@@ -127,7 +142,7 @@ function sealedTables(layer2) {
   const t = new Tables(native, counters, answers, SEED, () => {})
   const mac = hex('02ff00000001')
   const settings = { mac, learning: true, ageing: 300_000, macLimit: 1024, floodOn: true, accept: 0, ranges: [] }
-  const rest = { keepVlan: false, copyEcn: true, dscp: 0, hashPort: true, sourceCheck: true }
+  const rest = { keepVlan: false, copyEcn: true, dscp: 0, hashPort: true, sourceCheck: true, ...QUIET }
   t.now = t.tunnels.now = 1000.5
   t.handle({ kind: 'set-socket', id: SOCKET, fd: 9, port: SEALED })
   t.handle({ kind: 'set-tunnel', tunnel: 0, keepalive: 25_000, endpoint: hex(`02001234c6120002${'00'.repeat(24)}`) })
@@ -157,7 +172,7 @@ function sealedOutward(packets, layer2) {
     sealer: t.tunnels,
   })
   return () => {
-    out.begin(b)
+    out.begin(b, 0)
     while (out.step()) out.send(swallow)
   }
 }
@@ -215,17 +230,37 @@ function sealedInward(packets, layer2) {
   }
 }
 
-const hex = (text) => Buffer.from(text.replaceAll(' ', ''), 'hex')
+const hex = (text) => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
 const IP = '4500001c00010000401166bc0a2a00010a2a0002 1388003500080000'
 // To a known station, to a group, tagged (refused), cut (refused).
 const FRAMES = ['020000000003 020000000001', 'ffffffffffff 020000000001', '020000000004 020000000002']
   .map((macs) => hex(`${macs} 0800 ${IP}`))
   .concat(hex(`020000000003 020000000001 8100 0007 0800 ${IP}`), hex('020000000003 0200'))
+// Questions that are answered and that are not, who is asked alone, a stream; reports and queries.
+const ARP = (to, target) =>
+  hex(`${to} 020000000001 0806 0001 0800 06 04 0001 020000000001 0a2a0001 000000000000 0a2a00${target}`)
+const SOLICITATION = hex(`3333ff000002 020000000001 86dd 60000000 0020 3a ff
+  fe800000000000000000000000000001 ff0200000000000000000001ff000002
+  87 00 7bd5 00000000 fd000042000000000000000000000002 01 01 020000000001`)
+const ADVERTISEMENT = hex(`020000000001 020000000002 86dd 60000000 0020 3a ff
+  fd000042000000000000000000000002 fe800000000000000000000000000001
+  88 00 1a96 60000000 fd000042000000000000000000000002 02 01 020000000002`)
+const STREAM = hex(
+  '01005e010101 020000000001 0800 4500 0020 0001 0000 08 11 0000 0a2a0001 ef010101 1388 0035 000c 0000 61626364',
+)
+const REPORT = hex(
+  '01005e010101 020000000002 0800 460000200001000001022aa90a2a0002ef01010194040000 16 14 f9e8 ef010101',
+)
+const QUERY = hex('01005e000001 020000000002 0800 460000200001000001023aaa0a2a0002e000000194040000 11 64 ee9b 00000000')
+const TALK = [ARP('ffffffffffff', '02'), ARP('ffffffffffff', '09'), ARP('020000000003', '02'), SOLICITATION, STREAM]
+const HEARD = [ARP('ffffffffffff', '01'), ADVERTISEMENT, STREAM, REPORT, QUERY]
 const sealed = (frame) => Buffer.concat([hex('0800000000002a00'), frame])
 const ours = hex(`02ff00000001 020000000001 0800 ${IP}`)
 
 const walks = {
   'out, layer 2': outward(FRAMES, true),
+  'out, layer 2, ARP, ND and groups': outward(TALK, true),
+  'in, layer 2, ARP, ND and groups': inward(HEARD.map(sealed), true),
   'out, layer 3': outward([hex(IP), hex('60')], false),
   'in, layer 2': inward([...FRAMES.map(sealed), hex('00')], true),
   'in, layer 3': inward([sealed(ours), sealed(FRAMES[0])], false),

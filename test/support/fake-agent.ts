@@ -5,6 +5,7 @@ import {
   ApiError,
   type FdbEntry,
   type LeaseRow,
+  type NeighbourEntry,
   type NetworkStatus,
   type Profile,
   type Status,
@@ -89,6 +90,14 @@ export const LEASE: LeaseRow = {
   reason: 'it has no PublicKey, and the network is secure',
 }
 
+export const NEIGHBOUR: NeighbourEntry = {
+  network: 'blue',
+  ip: '10.42.0.9',
+  mac: '02:00:00:00:00:09',
+  origin: 'learned',
+  ageSeconds: 75,
+}
+
 export const INVITED: Invited = {
   token: 'vtepd1-AAAA',
   name: 'host-b',
@@ -137,6 +146,11 @@ export class FakeAgent implements AgentApi {
   leases(network?: string): LeaseRow[] {
     this.change(`leases ${network ?? 'all'}`)
     return [LEASE]
+  }
+
+  async neighbours(network?: string): Promise<NeighbourEntry[]> {
+    this.find(network)
+    return [NEIGHBOUR].filter((entry) => network === undefined || entry.network === network)
   }
 
   async fdbAdd(network: string, mac: string, vtep: string): Promise<void> {

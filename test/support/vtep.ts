@@ -100,6 +100,9 @@ export const SETTINGS: Settings = {
   hashPort: true,
   sourceCheck: true,
   mssClamp: false,
+  suppressArp: true,
+  stormLimit: 0,
+  group: 0,
 }
 
 /** A peer as control describes it; `prefixes` for layer 3. */
@@ -305,7 +308,7 @@ export class Vtep {
       b.count = i + 1
     }
     this.answers.begin(this.tables.now)
-    this.outbound.begin(b)
+    this.outbound.begin(b, this.tables.now)
   }
 }
 

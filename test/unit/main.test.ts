@@ -14,7 +14,7 @@ import { ControlSocket } from '../../src/control/socket.ts'
 import { encodeToken } from '../../src/control/token.ts'
 import { built } from '../../src/lab/built.ts'
 import { ended, plainEnv, start, vtepd } from '../support/command-line.ts'
-import { ENTRY, FakeAgent, INVITED, JOINED, STATUS } from '../support/fake-agent.ts'
+import { ENTRY, FakeAgent, INVITED, JOINED, NEIGHBOUR, STATUS } from '../support/fake-agent.ts'
 import { until } from '../support/overlay.ts'
 import { missing } from '../support/root.ts'
 import { temporaryDir } from '../support/temporary.ts'
@@ -65,7 +65,7 @@ const ARP = record(
 describe('without an agent', () => {
   test('whatever asks it is exit 3', async () => {
     const dir = temporaryDir()
-    const commands = ['status', 'networks', 'peers', 'fdb', 'capture', 'reload', 'stop']
+    const commands = ['status', 'networks', 'peers', 'fdb', 'neigh', 'capture', 'reload', 'stop']
     const results = await Promise.all(commands.map((command) => vtepd([command, '--runtime-dir', dir])))
     const stderr = `vtepd: no agent at ${dir}/vtepd.sock: is \`vtepd up\` running? (--runtime-dir says where)\n`
     expect(results).toEqual(commands.map(() => ({ code: 3, signal: null, stdout: '', stderr })))
@@ -105,6 +105,7 @@ describe('with an agent', () => {
       [['networks'], { schema: 1, networks: STATUS.networks }],
       [['peers'], { schema: 1, peers: STATUS.peers }],
       [['fdb'], { schema: 1, entries: [ENTRY] }],
+      [['neigh'], { schema: 1, entries: [NEIGHBOUR] }],
       [['fdb', 'add', '02:00:00:00:00:01', 'host-b', '--network', 'blue'], { schema: 1 }],
       [['fdb', 'del', '02:00:00:00:00:01', '--network', 'blue'], { schema: 1 }],
       [['reload'], { schema: 1 }],
@@ -123,6 +124,10 @@ describe('with an agent', () => {
     expect((await vtepd(['fdb', ...at])).stdout).toBe(
       'NETWORK  VNI  MAC                VTEP        PEER    ORIGIN      AGE\n' +
         'blue      42  02:00:00:00:00:09  198.18.0.2  host-b  learned  1m 15s\n',
+    )
+    expect((await vtepd(['neigh', '--network', 'blue', ...at])).stdout).toBe(
+      'NETWORK  IP         MAC                ORIGIN      AGE\n' +
+        'blue     10.42.0.9  02:00:00:00:00:09  learned  1m 15s\n',
     )
     for (const command of ['status', 'networks', 'peers']) {
       const { code, stdout } = await vtepd([command, ...at])

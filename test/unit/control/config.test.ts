@@ -36,6 +36,8 @@ peers: { host-b: { publicKey: ${KEY_B} } }
           ageingSec: 300,
           macLimit: 65536,
           flood: 'replicate',
+          stormLimit: 0,
+          suppressArp: true,
           accept: 'peers',
           innerVlan: 'drop',
           mssClamp: false,
@@ -161,7 +163,9 @@ networks:
     learning: false
     ageing: 1h30m
     macLimit: 1
-    flood: off
+    flood: { group: "FF05:0::42", interface: eth0 }
+    stormLimit: 1000
+    suppressArp: false
     accept: [198.18.0.0/24, 198.18.9.9, "FD00::/16"]
     innerVlan: keep
     mssClamp: true
@@ -169,7 +173,7 @@ networks:
     dscp: inherit
     udpChecksum: auto
     sourcePort: fixed
-    fdb: [{ mac: "02:00:00:00:00:0A", vtep: host-b }, { mac: 02:00:00:00:00:0b, vtep: "fd00:0::3" }]
+    fdb: [{ mac: "02:00:00:00:00:0A", vtep: host-b, ip: ["FD00:42::A", 10.42.0.10] }, { mac: 02:00:00:00:00:0b, vtep: "fd00:0::3" }]
     routes: false
     sourceCheck: false
 peers:
@@ -200,7 +204,9 @@ workers: 1
       learning: false,
       ageingSec: 5400,
       macLimit: 1,
-      flood: 'off',
+      flood: { group: 'ff05::42', interface: 'eth0' },
+      stormLimit: 1000,
+      suppressArp: false,
       accept: ['198.18.0.0/24', '198.18.9.9/32', 'fd00::/16'],
       innerVlan: 'keep',
       mssClamp: true,
@@ -209,8 +215,8 @@ workers: 1
       udpChecksum: 'auto',
       sourcePort: 'fixed',
       fdb: [
-        { mac: '02:00:00:00:00:0a', vtep: 'host-b' },
-        { mac: '02:00:00:00:00:0b', vtep: 'fd00::3' },
+        { mac: '02:00:00:00:00:0a', vtep: 'host-b', addresses: ['fd00:42::a', '10.42.0.10'] },
+        { mac: '02:00:00:00:00:0b', vtep: 'fd00::3', addresses: [] },
       ],
       routes: false,
       sourceCheck: false,
@@ -408,7 +414,7 @@ describe('jsonSchema', () => {
   })
 
   test('does not know what this version does not deliver', () => {
-    for (const word of ['bridge', 'stormLimit', 'suppressArp', 'etcd']) {
+    for (const word of ['bridge', 'etcd']) {
       expect(text).not.toContain(word)
     }
   })

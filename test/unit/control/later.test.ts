@@ -15,14 +15,6 @@ const ROWS: Row[] = [
   atRoot('control: { etcd: { endpoints: [] } }', 'control', 'under peers'),
   atRoot('workers: 2', 'workers', 'write 1', 'more than one is not in this version'),
   ofNetwork('security: plain, bridge: br0', 'bridge', 'remove it'),
-  ofNetwork('security: plain, stormLimit: 0', 'stormLimit', 'remove it'),
-  ofNetwork('security: plain, suppressArp: true', 'suppressArp', 'remove it'),
-  ofNetwork(
-    'security: plain, flood: { group: 239.1.1.42 }',
-    'flood',
-    'replicate',
-    'a multicast group is not in this version',
-  ),
 ]
 
 describe('what is named but not delivered', () => {

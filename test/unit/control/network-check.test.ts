@@ -12,6 +12,42 @@ function networks(...keys: string[]): string {
 
 const ROWS: Row[] = [
   {
+    text: networks('device: tun, flood: { group: 239.1.1.42 }'),
+    path: 'networks.a.flood',
+    what: 'a tun network floods nothing, and has no group',
+    mend: 'remove it',
+  },
+  {
+    text: networks('device: tun, stormLimit: 5'),
+    path: 'networks.a.stormLimit',
+    what: 'a tun network floods nothing',
+    mend: 'remove it',
+  },
+  {
+    text: `underlay: { address: 198.18.0.1 }\n${networks('flood: { group: "ff05::42" }')}`,
+    path: 'networks.a.flood',
+    what: 'the underlay has no IPv6 address to send to ff05::42 from',
+    mend: 'a group of the other family',
+    line: 3,
+  },
+  {
+    text: networks(
+      'sourcePort: fixed, flood: { group: 239.1.1.1, interface: eth0 }',
+      'sourcePort: fixed, flood: { group: 239.1.1.1, interface: eth1 }',
+    ),
+    path: 'networks.b.flood',
+    what: 'network a sends from port 4789 by eth0',
+    mend: 'give both the same interface',
+  },
+  {
+    text: `${networks(
+      'fdb: [{ mac: "02:00:00:00:00:01", vtep: p, ip: 10.0.0.1 }, { mac: "02:00:00:00:00:02", vtep: p, ip: ["fd00::1", 10.0.0.1] }]',
+    )}peers: { p: { endpoint: 198.18.0.2 } }`,
+    path: 'networks.a.fdb[1].ip',
+    what: "10.0.0.1 is fdb[0]'s too",
+    mend: 'the station that has it',
+  },
+  {
     text: networks('vni: 7', 'vni: 7'),
     path: 'networks.b.vni',
     what: "7 is network a's VNI too",

@@ -8,7 +8,7 @@ import { ConfigError } from '../../../src/control/config.ts'
 import { record } from '../../../src/control/pcap.ts'
 import { CAPTURE_WAITING_MAX, METRICS_TYPE } from '../../../src/control/requests.ts'
 import { ControlSocket } from '../../../src/control/socket.ts'
-import { ENTRY, FakeAgent, INVITED, JOINED, STATUS } from '../../support/fake-agent.ts'
+import { ENTRY, FakeAgent, INVITED, JOINED, NEIGHBOUR, STATUS } from '../../support/fake-agent.ts'
 import { until } from '../../support/overlay.ts'
 import { temporaryDir } from '../../support/temporary.ts'
 
@@ -94,6 +94,13 @@ describe('answers', () => {
       status: 404,
       json: { schema: 1, error: 'network: there is no "green"' },
     })
+  })
+
+  test('neigh is of all networks or of one', async () => {
+    expect((await ask('GET', '/v1/neigh')).json).toEqual({ schema: 1, entries: [NEIGHBOUR] })
+    expect((await ask('GET', '/v1/neigh?network=red')).json).toEqual({ schema: 1, entries: [] })
+    expect(await ask('GET', '/v1/neigh?network=green')).toMatchObject({ status: 404 })
+    expect(await ask('POST', '/v1/neigh')).toMatchObject({ status: 405 })
   })
 
   test('changes reach the agent as they were sent', async () => {

@@ -51,6 +51,12 @@ const ROWS: Row[] = [
     line: 5,
   },
   { text: network('udpChecksum: on'), path: 'networks.a.udpChecksum', what: 'for plain networks only', mend: 'remove' },
+  {
+    text: network('flood: { group: 239.1.1.42 }'),
+    path: 'networks.a.flood',
+    what: 'a group is for plain networks only',
+    mend: 'write replicate',
+  },
   { text: network('sourcePort: hash'), path: 'networks.a.sourcePort', what: 'for plain networks only', mend: 'remove' },
   {
     text: network('sourceCheck: false'),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as drop from '../../../src/drop.ts'
 import * as arp from '../../../src/wire/arp.ts'
-import { hex, place } from '../../support/bytes.ts'
+import { blank, hex, place, text, untouched } from '../../support/bytes.ts'
 import { frames } from '../../support/packets.ts'
 
 const REST = '0001 020000000001 0a2a0001 000000000000 0a2a0002'
@@ -25,4 +25,12 @@ it('readers read what scapy wrote', () => {
   expect(arp.operation(buf, off)).toBe(arp.REPLY)
   expect([arp.senderHi, arp.senderLo, arp.senderIp].map((read) => read(buf, off))).toEqual([0x0200, 2, 0x0a2a0002])
   expect([arp.targetHi, arp.targetLo, arp.targetIp].map((read) => read(buf, off))).toEqual([0x0200, 1, 0x0a2a0001])
+})
+
+it('the reply to the request of scapy is the reply of scapy', () => {
+  const { buf, off } = place(frames.arpRequest.subarray(14))
+  const out = blank(arp.LEN + 16)
+  arp.writeReply(out, 8, buf, off, 0x0200, 2)
+  expect(text(out.subarray(8, 8 + arp.LEN))).toBe(text(frames.arpReply.subarray(14)))
+  expect(untouched(out, 8, 8 + arp.LEN)).toBe(true)
 })

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import * as drop from '../../../src/drop.ts'
+import { finish, pseudo6, sum } from '../../../src/wire/checksum.ts'
 import * as nd from '../../../src/wire/nd.ts'
-import { hex, place, text } from '../../support/bytes.ts'
+import { blank, hex, place, text, untouched } from '../../support/bytes.ts'
 import { frames } from '../../support/packets.ts'
 
 const icmp = (frame: Uint8Array) => place(frame.subarray(54))
@@ -56,5 +57,30 @@ describe('linkAddress', () => {
   ])('when %s', (_name, options, at) => {
     const { buf, off, end } = place(hex(`85 00 0000 00000000 ${options}`), 1)
     expect(nd.linkAddress(buf, off, end, nd.SOURCE_LINK_ADDRESS)).toBe(at === drop.NONE ? at : off + at)
+  })
+})
+
+describe('writeAdvertisement', () => {
+  const write = (frame: Uint8Array, flags: number) => {
+    const { buf, off } = place(frame.subarray(14))
+    const out = blank(nd.ADVERTISEMENT_LEN + 16)
+    nd.writeAdvertisement(out, 8, buf, off, off + 40, 0x0200, 2, flags)
+    expect(untouched(out, 8, 8 + nd.ADVERTISEMENT_LEN)).toBe(true)
+    return out.subarray(8, 8 + nd.ADVERTISEMENT_LEN)
+  }
+
+  it("is scapy's answer to scapy's question", () => {
+    expect(text(write(frames.neighbourSolicitation, nd.OVERRIDE))).toBe(
+      text(frames.neighbourAdvertisement.subarray(14)),
+    )
+  })
+
+  it('goes to all nodes, and is not solicited, when somebody tries the address out (RFC 4861 §7.2.4)', () => {
+    const question = frames.neighbourSolicitation.slice()
+    question.fill(0, 22, 38)
+    const answer = write(question, nd.ROUTER)
+    expect(text(answer.subarray(24, 40))).toBe('ff020000000000000000000000000001')
+    expect(answer[44]).toBe(nd.ROUTER)
+    expect(finish(sum(answer, 40, 72, pseudo6(answer, 0, 58, 32)))).toBe(0)
   })
 })
