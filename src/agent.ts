@@ -6,13 +6,12 @@ import { type AgentApi, ApiError, type FdbEntry, type Profile, type Status } fro
 import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import { Captures } from './control/captures.ts'
 import { callableAt, type Home, hostView } from './control/home.ts'
-import { HostWatch } from './control/host-watch.ts'
 import type { Invited, InviteRequest } from './control/invite.ts'
 import type { Joined, JoinRequest } from './control/join.ts'
+import { Keeper } from './control/keeper.ts'
 import { Membership, NO_HOME } from './control/membership.ts'
 import { Metrics } from './control/metrics.ts'
 import type { Config } from './control/model.ts'
-import { refusalFrom } from './control/refusal.ts'
 import { unchangeable } from './control/reload-check.ts'
 import * as report from './control/report.ts'
 import { Resolver } from './control/resolve.ts'
@@ -58,7 +57,7 @@ export class Agent implements AgentApi {
   private readonly counters = new Counters()
   private readonly resolver = new Resolver()
   private readonly startedAt = Date.now()
-  private readonly hostWatch = new HostWatch(() => this.hostChanged())
+  private readonly keeper: Keeper
   private worker: Worker | null = null
   private mailbox!: Mailbox
   private captures!: Captures
@@ -78,6 +77,13 @@ export class Agent implements AgentApi {
     this.config = config
     this.options = options
     this.log = options.log
+    this.keeper = new Keeper({
+      overlay: () => (this.stopping ? null : this.applied),
+      config: () => this.config,
+      inTurn: (change) => this.inTurn(change),
+      follow: () => this.followUnderlay(),
+      log: options.log,
+    })
     this.done = new Promise((resolve) => {
       this.finished = resolve
     })
@@ -96,7 +102,7 @@ export class Agent implements AgentApi {
       this.applied = new Overlay(await this.overlayParts(), this.config.offloads)
       this.captures = new Captures(this.mailbox, () => this.running)
       await this.overlay.apply(this.config, this.underlay)
-      this.watchHost()
+      this.keeper.watch()
       this.armResolver()
       this.wg = new WgSockets(this.wgHost())
       await this.wg.sync(this.config)
@@ -124,7 +130,8 @@ export class Agent implements AgentApi {
         : [],
       drops: counters.drops(),
       offloads: applied ? report.offloads(config, applied, counters) : {},
-      undesired: running.flatMap((r) => r.device.faults()),
+      undesired: this.keeper.undesired(),
+      repairs: this.keeper.repairs.counts(),
     }
   }
 
@@ -277,7 +284,7 @@ export class Agent implements AgentApi {
       await this.overlay.apply(before.config, before.underlay)
       throw error
     }
-    this.watchHost()
+    this.keeper.watch()
     this.armResolver()
     await this.captures.switch()
   }
@@ -297,7 +304,7 @@ export class Agent implements AgentApi {
   private async shutDown(): Promise<void> {
     this.stopping = true
     if (this.resolveTimer) clearTimeout(this.resolveTimer)
-    this.hostWatch.close()
+    this.keeper.close()
     this.membership?.close()
     try {
       await this.wg?.close()
@@ -320,7 +327,7 @@ export class Agent implements AgentApi {
     if (n.kind === 'captured') {
       this.captures.take(r, n.frame)
     } else if (n.kind === 'gone' && r) {
-      void this.inTurn(() => this.remake(r)).catch((error: unknown) => this.log.error(String(error)))
+      this.keeper.gone(r)
     } else if (n.kind === 'own-mac' && r) {
       const who = this.overlay.nameOf(r, n.words) ?? report.wordsText(n.words)
       this.log.warn(
@@ -331,41 +338,6 @@ export class Agent implements AgentApi {
       if (placed)
         this.log.info(`path to ${placed.peer.name} (${this.overlay.addressOf(placed)}) carries ${n.mtu} bytes now`)
     }
-  }
-
-  // Somebody deleted the device under us.
-  private async remake(r: Running): Promise<void> {
-    if (this.stopping || !this.overlay.running.has(r.config.name)) return
-    try {
-      r.device.reopen(this.config.offloads)
-      await this.overlay.deviceChanged(r)
-      r.device.start()
-      this.log.warn(`network ${r.config.name}: device ${r.config.interface} was deleted by somebody: made again`)
-    } catch (error) {
-      const e = refusalFrom(error, `device ${r.config.interface}`, 'restart the agent')
-      this.log.error(`network ${r.config.name}: device was deleted and cannot be made again: ${e.message}`)
-    }
-  }
-
-  private watchHost(): void {
-    this.hostWatch.watch([null, ...this.running.map((r) => r.device.netns)])
-  }
-
-  private hostChanged(): void {
-    void this.inTurn(() => this.checkHost()).catch((error: unknown) => this.log.error(String(error)))
-  }
-
-  private async checkHost(): Promise<void> {
-    if (this.stopping) return
-    await this.followUnderlay()
-    for (const r of this.overlay.running.values()) {
-      const before = { ...r.device.state }
-      for (const line of r.device.check(Date.now())) this.log.warn(`device ${r.config.interface}: ${line}`)
-      const { mtu, pad, mac } = r.device.state
-      if (mtu !== before.mtu || pad !== before.pad || mac !== before.mac) await this.overlay.deviceChanged(r)
-    }
-    await this.overlay.refreshMtus()
-    await this.overlay.tunnels.hostChanged()
   }
 
   // An interface's address may change under us; configured addresses stay what they are.

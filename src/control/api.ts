@@ -3,6 +3,7 @@
 import type { Invited, InviteRequest } from './invite.ts'
 import type { Joined, JoinRequest } from './join.ts'
 import type { Security } from './model.ts'
+import type { RepairCount } from './repairs.ts'
 
 export interface NetworkStatus {
   name: string
@@ -59,6 +60,8 @@ export interface Status {
   /** tso, uso, udpGso, udpGro: 'on', 'off', or 'off: <why>'. */
   offloads: Record<string, string>
   undesired: Undesired[]
+  /** What was put back on the host since the agent started. */
+  repairs: RepairCount[]
 }
 
 export interface FdbEntry {

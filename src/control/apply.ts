@@ -96,7 +96,7 @@ export class Overlay {
     // Last of all, so that the first frame finds everything in place.
     for (const r of this.running.values()) {
       if (r.started) continue
-      if (!this.leaveDown) r.device.start()
+      if (!this.leaveDown) r.device.start(Date.now())
       r.started = true
     }
   }
@@ -217,8 +217,7 @@ export class Overlay {
     const ids = await this.mailbox.ask<number[]>({ kind: 'set-peers', id: r.id, peers, statics })
     for (let k = 0; k < placed.length; k++) placed[k]!.vtep = ids[k]!
     r.placed = placed
-    if (r.config.device === 'tun' && r.config.routes) r.device.setRoutes(this.routesOf(r))
-    else r.device.setRoutes([])
+    r.device.setRoutes(r.config.device === 'tun' && r.config.routes ? this.routesOf(r) : [], Date.now())
   }
 
   private tunnelledPeers(r: Running): { placed: PlacedPeer[]; peers: Far[] } {

@@ -107,13 +107,6 @@ export interface AddressRow {
   flags: number
 }
 
-export interface RouteRow {
-  index: number
-  bytes: Uint8Array
-  prefix: number
-  metric: number
-}
-
 export interface Layout {
   headroom: number
   tailroom: number
@@ -159,6 +152,8 @@ interface Addon {
   tunPersist(fd: number, persist: boolean): void
   /** An fd, the caller's, of the namespace that the device is in by now. EBADFD: the device is gone. */
   tunNetns(fd: number): number
+  /** The device's name by now. EBADFD: the device is gone. */
+  tunName(fd: number): string
   linkGet(netns: string | null, link: string | number): LinkRow | null
   linkSet(
     netns: string | null,
@@ -170,12 +165,16 @@ interface Addon {
     addrGenMode: number,
     mac: Uint8Array | null,
   ): void
+  /** Another name, null: as it is; the namespace of an fd, -1: where it is. */
+  linkMove(netns: string | null, index: number, name: string | null, fd: number): void
   linkDelete(netns: string | null, index: number): void
   addressChange(netns: string | null, add: boolean, index: number, bytes: Uint8Array, prefix: number): void
   /** index 0: of all links. */
   addressList(netns: string | null, index: number): AddressRow[]
-  routeChange(netns: string | null, add: boolean, index: number, bytes: Uint8Array, prefix: number): void
-  routeList(netns: string | null, family: 4 | 6): RouteRow[]
+  /** Rows of native/netlink.h's Route; verbs: 0 add, 1 replace, 2 delete. Answers 0 or -errno for each. */
+  routeChange(netns: string | null, verbs: Uint8Array, rows: Uint8Array): Int32Array
+  /** Rows of the main table; protocol 0: everybody's. */
+  routeList(netns: string | null, family: 4 | 6, protocol: number): Uint8Array
   /** The smallest MTU that a route out of the link names; 0: none does. */
   routeMtu(netns: string | null, index: number): number
   netlinkMonitor(netns: string | null): number
@@ -212,7 +211,8 @@ export const { udpOpen, udpHasGso, udpMark, pathMtu, wake, layout, slab } = addo
  * what the next Engine of this thread gets, null when there is none; aeadUse() chooses (null: the best).
  */
 export const { aeadEngines, aeadEngine, aeadUse } = addon
-export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, linkGet, linkSet, linkDelete } = addon
+export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, tunName } = addon
+export const { linkGet, linkSet, linkMove, linkDelete } = addon
 export const { addressChange, addressList, routeChange, routeList, routeMtu } = addon
 export const { netlinkMonitor, netlinkDrain, lockFile } = addon
 export const { Engine, FdPoll, Packets } = addon

@@ -59,6 +59,7 @@ export const STATUS: Status = {
   drops: { truncated: 0, 'too-big': 5, 'split-horizon': 12 },
   offloads: { tso: 'on', uso: 'off: the kernel lacks it', udpGso: 'on', udpGro: 'on' },
   undesired: [],
+  repairs: [{ network: 'blue', vni: 42, reason: 'route', count: 3 }],
 }
 
 export const ENTRY: FdbEntry = {

@@ -1,0 +1,135 @@
+// Keeps the host as it should be: looks at every network's device and routes when something on the host has changed, puts
+// back, follows, counts, and says it once. What cannot be put back is tried again. Cold.
+import { now as monotonic } from '../host/clock.ts'
+import type { Log } from '../log.ts'
+import type { Undesired } from './api.ts'
+import type { Overlay, Running } from './apply.ts'
+import { HostWatch } from './host-watch.ts'
+import type { Config } from './model.ts'
+import { type Repair, Repairs } from './repairs.ts'
+
+/** Milliseconds until what is not as it should be is looked at again without an event; doubled while nothing comes of it. */
+const RETRY = 1000
+const RETRY_MAX = 16_000
+/** Milliseconds between two rounds of asking for path MTUs. */
+const MTUS_REST = 1000
+/** What is new in `undesired` is said line by line up to so many. */
+const SAID_MAX = 5
+
+export interface KeeperParts {
+  /** Null: not yet, or no longer. */
+  readonly overlay: () => Overlay | null
+  readonly config: () => Config
+  /** Changes of host and tables, one after the other. */
+  readonly inTurn: (change: () => Promise<void>) => Promise<void>
+  /** What else follows the host; before the devices. */
+  readonly follow: () => Promise<void>
+  readonly log: Log
+}
+
+export class Keeper {
+  readonly repairs = new Repairs()
+  private readonly p: KeeperParts
+  private readonly hostWatch = new HostWatch(() => this.look())
+  private retry = RETRY
+  private said = new Map<string, Undesired>()
+  /** Monotonic, ms. */
+  private mtusDue = 0
+
+  constructor(parts: KeeperParts) {
+    this.p = parts
+  }
+
+  /** After networks came or went. */
+  watch(): void {
+    this.hostWatch.watch([null, ...this.running.map((r) => r.device.netns)])
+  }
+
+  close(): void {
+    this.hostWatch.close()
+  }
+
+  /** Somebody deleted the device, and native has let go of it. */
+  gone(r: Running): void {
+    r.device.lost = true
+    this.hostWatch.again(0)
+  }
+
+  undesired(): Undesired[] {
+    return this.running.flatMap((r) => r.device.undesired())
+  }
+
+  private get running(): readonly Running[] {
+    return [...(this.p.overlay()?.running.values() ?? [])]
+  }
+
+  private look(): Promise<void> {
+    return this.p.inTurn(() => this.check()).catch((error: unknown) => this.p.log.error(String(error)))
+  }
+
+  private async check(): Promise<void> {
+    const overlay = this.p.overlay()
+    if (!overlay) return
+    await this.p.follow()
+    for (const r of overlay.running.values()) await this.keep(overlay, r)
+    this.tell()
+    await overlay.tunnels.hostChanged()
+    await this.refreshMtus(overlay)
+  }
+
+  // One question to the kernel for each peer: not with every look.
+  private async refreshMtus(overlay: Overlay): Promise<void> {
+    const wait = this.mtusDue - monotonic()
+    if (wait > 0) return this.hostWatch.again(wait)
+    await overlay.refreshMtus()
+    this.mtusDue = monotonic() + MTUS_REST
+  }
+
+  private async keep(overlay: Overlay, r: Running): Promise<void> {
+    const { device } = r
+    if (device.lost && !(await this.remake(overlay, r))) return
+    const { mtu, pad, mac } = device.state
+    const { moved, followed, repairs } = device.check(Date.now())
+    for (const line of followed) this.p.log.warn(`device ${r.config.interface}: ${line}`)
+    for (const repair of repairs) this.note(r, repair)
+    if (moved) this.watch()
+    const { state } = device
+    if (state.mtu !== mtu || state.pad !== pad || state.mac !== mac) await overlay.deviceChanged(r)
+  }
+
+  // False: it cannot be made now, and `undesired` says why.
+  private async remake(overlay: Overlay, r: Running): Promise<boolean> {
+    try {
+      r.device.reopen(this.p.config().offloads, Date.now())
+    } catch {
+      return false
+    }
+    await overlay.deviceChanged(r)
+    const text = `device ${r.config.interface} was deleted by somebody: made again`
+    this.note(r, { reason: 'device', count: 1, text })
+    this.watch()
+    return true
+  }
+
+  private note(r: Running, repair: Repair): void {
+    const { name, vni } = r.config
+    const line = this.repairs.note({ name, vni }, repair, Date.now())
+    if (line !== null) this.p.log.warn(`network ${name}: ${line}`)
+    else this.p.log.debug(`network ${name}: ${repair.text}`)
+  }
+
+  // What has become undesired, and what no longer is.
+  private tell(): void {
+    const { log } = this.p
+    const now = new Map(this.undesired().map((u) => [`${u.where} ${u.what}`, u]))
+    const fresh = [...now.keys()].filter((key) => !this.said.has(key)).map((key) => now.get(key)!)
+    for (const { where, what, want, have } of fresh.slice(0, SAID_MAX))
+      if (what !== 'state') log.warn(`${where}: ${what} should be ${want}, and is ${have}`)
+    if (fresh.length > SAID_MAX) log.warn(`and ${fresh.length - SAID_MAX} more are not as they should be: vtepd status`)
+    const well = [...this.said.keys()].filter((key) => !now.has(key))
+    for (const key of well.slice(0, SAID_MAX)) log.info(`${key} is as it should be again`)
+    this.retry = fresh.length > 0 || well.length > 0 ? RETRY : Math.min(this.retry * 2, RETRY_MAX)
+    this.said = now
+    if ([...now.values()].some((u) => u.what !== 'state')) this.hostWatch.again(this.retry)
+  }
+}
