@@ -1,5 +1,6 @@
 // Netlink calls for TypeScript. Every function takes the namespace first: a path, or null for the thread's
 // own.
+#include <errno.h>
 #include <linux/if_addr.h>
 #include <net/if.h>
 
@@ -42,6 +43,24 @@ Napi::Value bytes(Napi::Env env, const uint8_t *data, size_t size) {
   return a;
 }
 
+Napi::Object link_object(Napi::Env env, const LinkInfo &link) {
+  Napi::Object o = Napi::Object::New(env);
+  o.Set("index", link.index);
+  o.Set("name", link.name);
+  o.Set("kind", link.kind);
+  o.Set("mac", link.has_mac ? bytes(env, link.mac, sizeof link.mac) : env.Null());
+  o.Set("mtu", link.mtu);
+  o.Set("flags", link.flags);
+  o.Set("master", link.master);
+  o.Set("peer", link.peer);
+  o.Set("peerNetns", link.peer_netns);
+  o.Set("gsoMaxSize", link.gso_max_size);
+  o.Set("persistent", link.persistent);
+  o.Set("multiQueue", link.multi_queue);
+  o.Set("queues", link.queues);
+  return o;
+}
+
 Napi::Value link_get(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   bool by_name = info[1].IsString();
@@ -56,19 +75,19 @@ Napi::Value link_get(const Napi::CallbackInfo &info) {
   int e = netlink.link(by_name ? 0 : as_int(info[1]), name.c_str(), &link);
   if (e == -ENODEV) return env.Null();
   if (e < 0) return answer(env, e, "RTM_GETLINK", netlink);
-  Napi::Object o = Napi::Object::New(env);
-  o.Set("index", link.index);
-  o.Set("name", link.name);
-  o.Set("kind", link.kind);
-  o.Set("mac", link.has_mac ? bytes(env, link.mac, sizeof link.mac) : env.Null());
-  o.Set("mtu", link.mtu);
-  o.Set("flags", link.flags);
-  o.Set("master", link.master);
-  o.Set("gsoMaxSize", link.gso_max_size);
-  o.Set("persistent", link.persistent);
-  o.Set("multiQueue", link.multi_queue);
-  o.Set("queues", link.queues);
-  return o;
+  return link_object(env, link);
+}
+
+Napi::Value link_list(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  Netlink netlink;
+  if (!open_netlink(info, &netlink)) return env.Undefined();
+  std::vector<LinkInfo> found;
+  int e = netlink.links(&found);
+  if (e < 0) return answer(env, e, "RTM_GETLINK", netlink);
+  Napi::Array list = Napi::Array::New(env, found.size());
+  for (uint32_t i = 0; i < found.size(); i++) list.Set(i, link_object(env, found[i]));
+  return list;
 }
 
 Napi::Value link_set(const Napi::CallbackInfo &info) {
@@ -192,6 +211,54 @@ Napi::Value route_list(const Napi::CallbackInfo &info) {
   return bytes(env, reinterpret_cast<const uint8_t *>(found.data()), found.size() * sizeof(Route));
 }
 
+Napi::Value route_to(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  const uint8_t *v4 = as_bytes(info[1], 4);
+  const uint8_t *v6 = as_bytes(info[1], 16);
+  if (!v4 && !v6) return misuse(env, "routeTo(netns, address)");
+  Netlink netlink;
+  if (!open_netlink(info, &netlink)) return env.Undefined();
+  Route route;
+  int e = netlink.route_to(v4 ? AF_INET : AF_INET6, v4 ? v4 : v6, &route);
+  if (e == -ENETUNREACH || e == -EHOSTUNREACH || e == -EAFNOSUPPORT) return env.Null();
+  if (e < 0) return answer(env, e, "RTM_GETROUTE", netlink);
+  return bytes(env, reinterpret_cast<const uint8_t *>(&route), sizeof route);
+}
+
+Napi::Value neighbour_list(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  if (!is_int(info[1], 4, 7)) return misuse(env, "neighbourList(netns, 4, 6, or 7 for bridges)");
+  int which = as_int(info[1]);
+  int family = which == 4 ? AF_INET : which == 6 ? AF_INET6 : AF_BRIDGE;
+  Netlink netlink;
+  if (!open_netlink(info, &netlink)) return env.Undefined();
+  std::vector<Neighbour> found;
+  int e = netlink.neighbours(family, &found);
+  if (e < 0) return answer(env, e, "RTM_GETNEIGH", netlink);
+  Napi::Array list = Napi::Array::New(env, found.size());
+  for (uint32_t i = 0; i < found.size(); i++) {
+    const Neighbour &n = found[i];
+    Napi::Object o = Napi::Object::New(env);
+    o.Set("index", n.index);
+    o.Set("bytes", bytes(env, n.bytes, family == AF_INET ? 4 : 16));
+    o.Set("mac", n.has_mac ? bytes(env, n.mac, sizeof n.mac) : env.Null());
+    o.Set("state", n.state);
+    o.Set("master", n.master);
+    list.Set(i, o);
+  }
+  return list;
+}
+
+Napi::Value netns_id(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  if (!is_fd(info[1])) return misuse(env, "netnsId(netns, fd of another)");
+  Netlink netlink;
+  if (!open_netlink(info, &netlink)) return env.Undefined();
+  int id = -1;
+  int e = netlink.netns_id(as_int(info[1]), &id);
+  return e < 0 ? answer(env, e, "RTM_GETNSID", netlink) : Napi::Number::New(env, id);
+}
+
 Napi::Value route_mtu(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   if (!is_int(info[1], 1, kMaxIndex)) return misuse(env, "routeMtu(netns, index)");
@@ -214,6 +281,10 @@ void init_link(Napi::Env env, Napi::Object exports) {
   exports.Set("addressList", Napi::Function::New(env, address_list, "addressList"));
   exports.Set("routeChange", Napi::Function::New(env, route_change, "routeChange"));
   exports.Set("routeList", Napi::Function::New(env, route_list, "routeList"));
+  exports.Set("linkList", Napi::Function::New(env, link_list, "linkList"));
+  exports.Set("neighbourList", Napi::Function::New(env, neighbour_list, "neighbourList"));
+  exports.Set("netnsId", Napi::Function::New(env, netns_id, "netnsId"));
+  exports.Set("routeTo", Napi::Function::New(env, route_to, "routeTo"));
   exports.Set("routeMtu", Napi::Function::New(env, route_mtu, "routeMtu"));
 }
 

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -54,6 +56,12 @@ void read_link(const nlmsghdr *m, LinkInfo *out) {
         break;
       case IFLA_MASTER:
         out->master = static_cast<int>(u32(d, n));
+        break;
+      case IFLA_LINK:
+        out->peer = static_cast<int>(u32(d, n));
+        break;
+      case IFLA_LINK_NETNSID:
+        out->peer_netns = static_cast<int>(u32(d, n));
         break;
       case IFLA_GSO_MAX_SIZE:
         out->gso_max_size = u32(d, n);
@@ -121,6 +129,19 @@ int Netlink::link(int index, const char *name, LinkInfo *out) {
   r.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   return request(r.m(), [out](const nlmsghdr *m) {
     if (m->nlmsg_type == RTM_NEWLINK) read_link(m, out);
+  });
+}
+
+int Netlink::links(std::vector<LinkInfo> *out) {
+  Request<ifinfomsg> r(RTM_GETLINK, NLM_F_DUMP);
+  r.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  return dump(r.m(), [&](nlmsghdr *m) {
+    out->clear();
+    return request(m, [&](const nlmsghdr *answer) {
+      if (answer->nlmsg_type != RTM_NEWLINK) return;
+      out->emplace_back();
+      read_link(answer, &out->back());
+    });
   });
 }
 
@@ -199,6 +220,42 @@ int Netlink::addresses(int index, std::vector<Address> *out) {
       if ((index == 0 || a.index == index) && (a.family == AF_INET || a.family == AF_INET6)) {
         out->push_back(a);
       }
+    });
+  });
+}
+
+int Netlink::neighbours(int family, std::vector<Neighbour> *out) {
+  Request<ndmsg> r(RTM_GETNEIGH, NLM_F_DUMP);
+  r.head().ndm_family = static_cast<uint8_t>(family);
+  return dump(r.m(), [&](nlmsghdr *m) {
+    out->clear();
+    return request(m, [&](const nlmsghdr *answer) {
+      const ndmsg *head;
+      Neighbour n;
+      body(answer, &head, [&n](uint16_t type, const uint8_t *d, size_t size) {
+        if (type == NDA_DST && size <= sizeof n.bytes) memcpy(n.bytes, d, size);
+        if (type == NDA_MASTER) n.master = static_cast<int>(u32(d, size));
+        if (type != NDA_LLADDR || size != sizeof n.mac) return;
+        memcpy(n.mac, d, size);
+        n.has_mac = true;
+      });
+      n.index = head->ndm_ifindex;
+      n.family = head->ndm_family;
+      n.state = head->ndm_state;
+      if (answer->nlmsg_type == RTM_NEWNEIGH && n.family == family) out->push_back(n);
+    });
+  });
+}
+
+int Netlink::netns_id(int fd, int *out) {
+  Request<rtgenmsg> r(RTM_GETNSID, NLM_F_ACK);
+  r.put_u32(NETNSA_FD, static_cast<uint32_t>(fd));
+  *out = -1;
+  return request(r.m(), [out](const nlmsghdr *answer) {
+    if (answer->nlmsg_type != RTM_NEWNSID) return;
+    const rtgenmsg *head;
+    body(answer, &head, [out](uint16_t type, const uint8_t *d, size_t n) {
+      if (type == NETNSA_NSID) *out = static_cast<int>(u32(d, n));
     });
   });
 }

@@ -75,7 +75,11 @@ bool read_route(const nlmsghdr *m, Route *out) {
   out->family = head->rtm_family == AF_INET ? 4 : 6;
   out->length = head->rtm_dst_len;
   out->protocol = head->rtm_protocol;
-  if (head->rtm_type != RTN_UNICAST) out->flags |= kRouteNowhere;
+  if (head->rtm_type == RTN_LOCAL) {
+    out->flags |= kRouteLocal;
+  } else if (head->rtm_type != RTN_UNICAST) {
+    out->flags |= kRouteNowhere;
+  }
   if (head->rtm_flags & RTNH_F_ONLINK) out->flags |= kRouteOnlink;
   return (head->rtm_flags & RTM_F_CLONED) == 0 && (table ? table : head->rtm_table) == RT_TABLE_MAIN;
 }
@@ -137,6 +141,17 @@ int Netlink::routes(int family, uint8_t protocol, std::vector<Route> *out) {
   });
   // A table that nobody has written to yet, or a host without IPv6: no routes.
   return e == -ENOENT || e == -EAFNOSUPPORT || e == -EOPNOTSUPP ? 0 : e;
+}
+
+int Netlink::route_to(int family, const uint8_t *to, Route *out) {
+  Request<rtmsg> r(RTM_GETROUTE, NLM_F_ACK);
+  r.head().rtm_family = static_cast<uint8_t>(family);
+  r.head().rtm_dst_len = static_cast<uint8_t>(width(family) * 8);
+  r.head().rtm_flags = RTM_F_FIB_MATCH;
+  r.put(RTA_DST, to, width(family));
+  return request(r.m(), [out](const nlmsghdr *answer) {
+    if (answer->nlmsg_type == RTM_NEWROUTE) read_route(answer, out);
+  });
 }
 
 int Netlink::route_mtu(int index, uint32_t *out) {

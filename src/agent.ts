@@ -2,7 +2,15 @@
 // data thread (data-thread.ts). The only file that knows all rooms.
 import { isIP } from 'node:net'
 import type { Worker } from 'node:worker_threads'
-import { type AgentApi, ApiError, type FdbEntry, type Profile, type Status } from './control/api.ts'
+import {
+  type AgentApi,
+  ApiError,
+  type FdbEntry,
+  type Found,
+  type Profile,
+  type RouteEntry,
+  type Status,
+} from './control/api.ts'
 import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import { Captures } from './control/captures.ts'
 import { callableAt, type Home, hostView } from './control/home.ts'
@@ -15,11 +23,13 @@ import type { Config } from './control/model.ts'
 import { unchangeable } from './control/reload-check.ts'
 import * as report from './control/report.ts'
 import { Resolver } from './control/resolve.ts'
+import { listRoutes } from './control/route-list.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
 import { addStation, listStations, removeStation } from './control/stations.ts'
 import { TunnelControl } from './control/tunnels.ts'
 import { type LocalAddress, sameAddresses, underlayOf } from './control/underlay.ts'
 import { type WgHost, WgSockets } from './control/wg-sockets.ts'
+import { find } from './control/where.ts'
 import { Counters, STAT_NOW } from './counters.ts'
 import type { Mailbox, News } from './datapath/mailbox.ts'
 import type { Log } from './log.ts'
@@ -166,6 +176,14 @@ export class Agent implements AgentApi {
 
   async fdbDel(network: string, mac: string): Promise<void> {
     return removeStation(this.mailbox, this.find(network), mac)
+  }
+
+  routes(network?: string): RouteEntry[] {
+    return listRoutes(this.overlay, network === undefined ? this.running : [this.find(network)])
+  }
+
+  async where(what: string): Promise<Found[]> {
+    return find(what, this.overlay, this.underlay, await this.fdb())
   }
 
   async reload(): Promise<void> {

@@ -1,6 +1,6 @@
 // One network's routes on the host: what is wanted, what is there, and the difference made, in few system calls. Ours have a
 // protocol number of their own (host/routes), so that those of a life before are known as ours. A route of somebody else is
-// never taken; what takes the place of one of ours is replaced. Cold.
+// never taken; what takes the place that ours has had is replaced. Cold.
 import * as netdev from '../host/netdev.ts'
 import * as routes from '../host/routes.ts'
 import type { Undesired } from './api.ts'
@@ -38,6 +38,8 @@ interface Wanted {
   route: HostRoute
   /** As it is in the kernel, as far as we know; null: it is not there. */
   way: routes.Way | null
+  /** It has been there: what is in its place now is not to be there. */
+  held: boolean
   /** Of putting it back; null: that was never needed. */
   pace: Pace | null
 }
@@ -128,6 +130,11 @@ export class HostRoutes {
     this.begun = false
   }
 
+  /** What is wanted, and whether it is there as far as we know. */
+  *all(): Generator<{ readonly route: HostRoute; readonly isThere: boolean }> {
+    for (const { route, way } of this.wanted.values()) yield { route, isThere: way !== null }
+  }
+
   undesired(): Undesired[] {
     return this.faults.list()
   }
@@ -141,7 +148,7 @@ export class HostRoutes {
       w.route = { ...route, prefix }
       return w
     }
-    const added: Wanted = { route: { ...route, prefix }, way: null, pace: null }
+    const added: Wanted = { route: { ...route, prefix }, way: null, held: false, pace: null }
     this.wanted.set(prefix, added)
     return added
   }
@@ -171,8 +178,9 @@ export class HostRoutes {
       .map((r) => ({ verb: 'delete', prefix, way: r, metric: r.metric, wanted: null }))
     if (usual.some((r) => routes.isThis(r, way))) {
       w.way = way
+      w.held = true
       this.faults.clear(prefix)
-    } else if (w.way !== null && !paced(w, now)) {
+    } else if (w.held && !paced(w, now)) {
       this.fault(w.route, 'somebody removes or replaces it again and again', now)
     } else {
       steps.push({ verb: usual.length > 0 ? 'replace' : 'add', prefix, way, wanted: w })
@@ -231,7 +239,7 @@ export class HostRoutes {
     for (const [i, code] of routes.change(steps, this.place.netns()).entries()) {
       const step = steps[i]!
       // Ours was there, and somebody has put his own in its place.
-      if (code === 'EEXIST' && step.wanted?.way) again.push({ ...step, verb: 'replace' })
+      if (code === 'EEXIST' && step.wanted?.held) again.push({ ...step, verb: 'replace' })
       else this.settle(step, code, now)
     }
     for (const [i, code] of routes.change(again, this.place.netns()).entries()) this.settle(again[i]!, code, now)
@@ -241,6 +249,7 @@ export class HostRoutes {
   private settle({ wanted, prefix, way }: Step, code: string | null, now: number): void {
     if (!wanted) return
     wanted.way = code === null ? way : null
+    wanted.held ||= code === null
     if (code === null) this.faults.clear(prefix)
     else this.fault(wanted.route, code, now)
   }

@@ -4,18 +4,16 @@ import { now as monotonic } from '../host/clock.ts'
 import type { Log } from '../log.ts'
 import type { Undesired } from './api.ts'
 import type { Overlay, Running } from './apply.ts'
+import { FaultTeller, keyOf } from './faults.ts'
 import { HostWatch } from './host-watch.ts'
 import type { Config } from './model.ts'
 import { type Repair, Repairs } from './repairs.ts'
 
 /** Milliseconds until what is not as it should be is looked at again without an event; doubled while nothing comes of it. */
-const RETRY = 1000
+const RETRY = 250
 const RETRY_MAX = 16_000
 /** Milliseconds between two rounds of asking for path MTUs. */
 const MTUS_REST = 1000
-/** What is new in `undesired` is said line by line up to so many. */
-const SAID_MAX = 5
-
 export interface KeeperParts {
   /** Null: not yet, or no longer. */
   readonly overlay: () => Overlay | null
@@ -32,7 +30,8 @@ export class Keeper {
   private readonly p: KeeperParts
   private readonly hostWatch = new HostWatch(() => this.look())
   private retry = RETRY
-  private said = new Map<string, Undesired>()
+  private known: ReadonlyMap<string, Undesired> = new Map()
+  private readonly teller = new FaultTeller()
   /** Monotonic, ms. */
   private mtusDue = 0
 
@@ -121,15 +120,17 @@ export class Keeper {
   // What has become undesired, and what no longer is.
   private tell(): void {
     const { log } = this.p
-    const now = new Map(this.undesired().map((u) => [`${u.where} ${u.what}`, u]))
-    const fresh = [...now.keys()].filter((key) => !this.said.has(key)).map((key) => now.get(key)!)
-    for (const { where, what, want, have } of fresh.slice(0, SAID_MAX))
-      if (what !== 'state') log.warn(`${where}: ${what} should be ${want}, and is ${have}`)
-    if (fresh.length > SAID_MAX) log.warn(`and ${fresh.length - SAID_MAX} more are not as they should be: vtepd status`)
-    const well = [...this.said.keys()].filter((key) => !now.has(key))
-    for (const key of well.slice(0, SAID_MAX)) log.info(`${key} is as it should be again`)
+    const now = new Map(this.undesired().map((u) => [keyOf(u), u]))
+    const fresh = [...now.keys()].filter((key) => !this.known.has(key))
+    const well = [...this.known.keys()].filter((key) => !now.has(key))
+    this.teller.tell(
+      fresh.map((key) => now.get(key)!),
+      well,
+      monotonic(),
+      log,
+    )
     this.retry = fresh.length > 0 || well.length > 0 ? RETRY : Math.min(this.retry * 2, RETRY_MAX)
-    this.said = now
+    this.known = now
     if ([...now.values()].some((u) => u.what !== 'state')) this.hostWatch.again(this.retry)
   }
 }

@@ -2,8 +2,8 @@
 // agent neither gives up nor keeps the machine busy. Cold.
 
 /** So many times in a row, then one more each so many ms. */
-const BURST = 10
-const REFILL = 1000
+const BURST = 20
+const REFILL = 200
 
 export class Pace {
   private left = BURST

@@ -92,6 +92,10 @@ export interface LinkRow {
   mtu: number
   flags: number
   master: number
+  /** Of a veth its other end, of a VLAN what it is on; 0: none. */
+  peer: number
+  /** What this namespace calls the one that the peer is in; -1: it is here. */
+  peerNetns: number
   gsoMaxSize: number
   persistent: boolean
   multiQueue: boolean
@@ -105,6 +109,18 @@ export interface AddressRow {
   prefix: number
   scope: number
   flags: number
+}
+
+/** An IP neighbour, or a station behind a port of a bridge. */
+export interface NeighbourRow {
+  /** Of the device, or of the port. */
+  index: number
+  bytes: Uint8Array
+  mac: Uint8Array | null
+  /** NUD_* */
+  state: number
+  /** Index of the bridge. */
+  master: number
 }
 
 export interface Layout {
@@ -155,6 +171,7 @@ interface Addon {
   /** The device's name by now. EBADFD: the device is gone. */
   tunName(fd: number): string
   linkGet(netns: string | null, link: string | number): LinkRow | null
+  linkList(netns: string | null): LinkRow[]
   linkSet(
     netns: string | null,
     index: number,
@@ -175,6 +192,12 @@ interface Addon {
   routeChange(netns: string | null, verbs: Uint8Array, rows: Uint8Array): Int32Array
   /** Rows of the main table; protocol 0: everybody's. */
   routeList(netns: string | null, family: 4 | 6, protocol: number): Uint8Array
+  /** One row: the route that a packet takes; null: none. */
+  routeTo(netns: string | null, address: Uint8Array): Uint8Array | null
+  /** 7: stations behind bridges. */
+  neighbourList(netns: string | null, family: 4 | 6 | 7): NeighbourRow[]
+  /** What the namespace calls another; -1: it has no name for it. */
+  netnsId(netns: string | null, fd: number): number
   /** The smallest MTU that a route out of the link names; 0: none does. */
   routeMtu(netns: string | null, index: number): number
   netlinkMonitor(netns: string | null): number
@@ -212,8 +235,9 @@ export const { udpOpen, udpHasGso, udpMark, pathMtu, wake, layout, slab } = addo
  */
 export const { aeadEngines, aeadEngine, aeadUse } = addon
 export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, tunName } = addon
-export const { linkGet, linkSet, linkMove, linkDelete } = addon
-export const { addressChange, addressList, routeChange, routeList, routeMtu } = addon
+export const { linkGet, linkList, linkSet, linkMove, linkDelete } = addon
+export const { addressChange, addressList, routeChange, routeList, routeMtu, routeTo } = addon
+export const { neighbourList, netnsId } = addon
 export const { netlinkMonitor, netlinkDrain, lockFile } = addon
 export const { Engine, FdPoll, Packets } = addon
 /** One datagram to a service manager; src/host/notify.ts knows where it listens. */

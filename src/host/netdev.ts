@@ -332,8 +332,8 @@ function checkSpec(spec: DeviceSpec): void {
   if (spec.gsoMaxSize !== null) checkInteger('gsoMaxSize', spec.gsoMaxSize, 0, 0x7fffffff)
 }
 
-// dev_valid_name() in net/core/dev.c; a % other than one %d is refused by dev_alloc_name().
-function isDeviceName(name: string): boolean {
+/** dev_valid_name() in net/core/dev.c; a % other than one %d is refused by dev_alloc_name(). */
+export function isDeviceName(name: string): boolean {
   return isName(name) && name !== '.' && name !== '..' && !/[\s/:]/.test(name) && /^[^%]*(%d[^%]*)?$/.test(name)
 }
 

@@ -26,6 +26,7 @@ const VIA = 1
 const ONLINK = 2
 const MANY = 4
 const NOWHERE = 8
+const LOCAL = 16
 
 const VERBS = ['add', 'replace', 'delete'] as const
 export type Verb = (typeof VERBS)[number]
@@ -47,8 +48,11 @@ export interface KernelRoute extends Way {
   readonly metric: number
   /** Who made it: rtnetlink(7), rtm_protocol. */
   readonly protocol: number
-  /** many: it has several next hops, and the first is what is listed · nowhere: blackhole, unreachable and the like. */
-  readonly kind: 'one' | 'many' | 'nowhere'
+  /**
+   * many: it has several next hops, and the first is what is listed · nowhere: blackhole, unreachable and the like · local: an
+   * address of this host.
+   */
+  readonly kind: 'one' | 'many' | 'nowhere' | 'local'
 }
 
 export interface Change {
@@ -64,6 +68,12 @@ export function list(family: 4 | 6, netns: string | null, protocol = ADDED_BY_AN
   const bytes = native.routeList(netns, family, protocol)
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
   return Array.from({ length: bytes.length / ROW }, (_, i) => read(bytes, words, i * ROW))
+}
+
+/** The route that a packet to an address takes, of whatever table; null: there is none. */
+export function to(address: string, netns: string | null): KernelRoute | null {
+  const bytes = native.routeTo(netns, addressBytes(address))
+  return bytes && read(bytes, new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4), 0)
 }
 
 /**
@@ -115,7 +125,7 @@ function read(bytes: Uint8Array, words: Uint32Array, at: number): KernelRoute {
     mtu: words[word + MTU] === 0 ? null : words[word + MTU]!,
     metric: words[word + METRIC]!,
     protocol: bytes[at + MAKER]!,
-    kind: flags & NOWHERE ? 'nowhere' : flags & MANY ? 'many' : 'one',
+    kind: flags & NOWHERE ? 'nowhere' : flags & LOCAL ? 'local' : flags & MANY ? 'many' : 'one',
   }
 }
 
