@@ -148,7 +148,11 @@ export class Agent implements AgentApi {
   ready(): boolean {
     if (!this.applied || this.stopping) return false
     const all = this.running
-    return all.length === this.config.networks.length && all.every((r) => r.device.up) && this.applied.complete()
+    return (
+      all.length === this.config.networks.length &&
+      all.every((r) => r.device.up && !r.device.lost) &&
+      this.applied.complete()
+    )
   }
 
   /** Whether packets are carried: the data thread, which wakes every second, has done so lately. */

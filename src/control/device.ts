@@ -208,6 +208,8 @@ export class NetworkDevice {
   }
 
   close(): void {
+    // Those that leave by other devices do not go with this one.
+    ignore(null, () => this.routes.clear())
     closeSync(this.state.fd)
     this.place.close()
   }

@@ -92,6 +92,7 @@ export class HostRoutes {
 
   /** Compares with what the host has, and mends it. */
   check(now: number): Mended[] {
+    if (this.begun && this.wanted.size === 0) return []
     this.links.clear()
     const mine = this.listMine()
     const steps: Step[] = []
@@ -125,8 +126,8 @@ export class HostRoutes {
   }
 
   /** Takes all of them away, what of a life before is there as well. */
-  clear(now: number): void {
-    this.change([], [...this.wanted.keys()], now)
+  clear(): void {
+    this.change([], [...this.wanted.keys()], 0)
     this.begun = false
   }
 

@@ -8,7 +8,7 @@ import { Monitor } from '../host/netdev.ts'
 const SETTLE = 50
 /** A look that took so long is followed by so many times as long without one, at most this (ms). */
 const REST = 9
-const REST_MAX = 500
+const REST_MAX = 800
 
 export class HostWatch {
   private readonly monitors = new Map<string, Monitor>()
@@ -47,8 +47,20 @@ export class HostWatch {
     this.watch([])
   }
 
+  /** What this path stands for may be another namespace than before: the next `watch` opens it anew. */
+  forget(path: string | null): void {
+    this.monitors.get(path ?? '')?.close()
+    this.monitors.delete(path ?? '')
+  }
+
   private open(path: string): void {
-    const monitor = new Monitor(path === '' ? null : path)
+    let monitor: Monitor
+    try {
+      monitor = new Monitor(path === '' ? null : path)
+    } catch (error) {
+      if (path === '') throw error
+      return
+    }
     monitor.on('change', () => this.arm(monotonic() + SETTLE))
     this.monitors.set(path, monitor)
   }

@@ -4,7 +4,7 @@ import { now as monotonic } from '../host/clock.ts'
 import type { Log } from '../log.ts'
 import type { Undesired } from './api.ts'
 import type { Overlay, Running } from './apply.ts'
-import { FaultTeller, keyOf } from './faults.ts'
+import { Faults, FaultTeller, keyOf } from './faults.ts'
 import { HostWatch } from './host-watch.ts'
 import type { Config } from './model.ts'
 import { type Repair, Repairs } from './repairs.ts'
@@ -29,6 +29,8 @@ export class Keeper {
   readonly repairs = new Repairs()
   private readonly p: KeeperParts
   private readonly hostWatch = new HostWatch(() => this.look())
+  /** Of networks that could not be looked at. */
+  private readonly faults = new Faults()
   private retry = RETRY
   private known: ReadonlyMap<string, Undesired> = new Map()
   private readonly teller = new FaultTeller()
@@ -55,7 +57,7 @@ export class Keeper {
   }
 
   undesired(): Undesired[] {
-    return this.running.flatMap((r) => r.device.undesired())
+    return [...this.faults.list(), ...this.running.flatMap((r) => r.device.undesired())]
   }
 
   private get running(): readonly Running[] {
@@ -70,10 +72,24 @@ export class Keeper {
     const overlay = this.p.overlay()
     if (!overlay) return
     await this.p.follow()
-    for (const r of overlay.running.values()) await this.keep(overlay, r)
+    const names = this.running.map(whatOf)
+    for (const { what } of this.faults.list()) if (!names.includes(what)) this.faults.clear(what)
+    for (const r of overlay.running.values()) await this.keepOne(overlay, r)
     this.tell()
     await overlay.tunnels.hostChanged()
     await this.refreshMtus(overlay)
+  }
+
+  // What stops one look does not stop the others.
+  private async keepOne(overlay: Overlay, r: Running): Promise<void> {
+    const what = whatOf(r)
+    try {
+      await this.keep(overlay, r)
+      this.faults.clear(what)
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      this.faults.note(what, r.config.interface, 'compared with the host', `not: ${why}`, Date.now())
+    }
   }
 
   // One question to the kernel for each peer: not with every look.
@@ -91,7 +107,7 @@ export class Keeper {
     const { moved, followed, repairs } = device.check(Date.now())
     for (const line of followed) this.p.log.warn(`device ${r.config.interface}: ${line}`)
     for (const repair of repairs) this.note(r, repair)
-    if (moved) this.watch()
+    if (moved) this.rewatch(r)
     const { state } = device
     if (state.mtu !== mtu || state.pad !== pad || state.mac !== mac) await overlay.deviceChanged(r)
   }
@@ -106,8 +122,13 @@ export class Keeper {
     await overlay.deviceChanged(r)
     const text = `device ${r.config.interface} was deleted by somebody: made again`
     this.note(r, { reason: 'device', count: 1, text })
-    this.watch()
+    this.rewatch(r)
     return true
+  }
+
+  private rewatch(r: Running): void {
+    this.hostWatch.forget(r.device.netns)
+    this.watch()
   }
 
   private note(r: Running, repair: Repair): void {
@@ -133,4 +154,8 @@ export class Keeper {
     this.known = now
     if ([...now.values()].some((u) => u.what !== 'state')) this.hostWatch.again(this.retry)
   }
+}
+
+function whatOf(r: Running): string {
+  return `network ${r.config.name}`
 }

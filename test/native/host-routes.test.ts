@@ -77,7 +77,7 @@ describeRoot('routes of the host', () => {
     expect(all.undesired()).toEqual([])
     all.change([into('10.42.9.0/24')], ['10.42.1.0/24', 'fd00:43::/64'], NOW)
     expect(await ours()).toEqual(['10.42.9.0/24 dev vt0 scope link', now[1], now[2]].sort())
-    all.clear(NOW)
+    all.clear()
     expect(await ours()).toEqual([])
   })
 

@@ -124,7 +124,9 @@ describeRoot('damage', () => {
     const [a] = await twoHosts()
     const other = await lab!.host('c')
     await a.ip('route', 'add', '10.45.2.0/24', 'via', '198.18.0.2')
-    const agent = await startAgent(a, file(1, MAC))
+    const red = { vni: 43, security: 'plain', netns: other.namespace, address: '10.46.0.1/24' }
+    const { networks, ...rest } = file(1, MAC) as { networks: Keys }
+    const agent = await startAgent(a, { ...rest, networks: { ...networks, red } })
     const undesired = async (): Promise<Undesired[]> => (await status(agent)).undesired
     // A route that somebody had before us.
     expect(await undesired()).toMatchObject([
@@ -160,6 +162,14 @@ describeRoot('damage', () => {
     )
     await a.ip('link', 'set', 'tn7', 'up')
     await untilPicture(agent, before)
+
+    // Out of the namespace that the file names: it is brought back, up and with its address.
+    await other.ip('link', 'set', 'vt43', 'netns', a.namespace)
+    await until(
+      'it back',
+      () => other.ip('addr', 'show', 'vt43').catch(() => ''),
+      (text) => text.includes('10.46.0.1/24') && /[<,]UP[,>]/.test(text),
+    )
 
     // To another namespace, which the file does not forbid: it is kept there as it should be.
     await a.ip('link', 'set', 'vt42', 'netns', other.namespace)
