@@ -157,17 +157,9 @@ export class NetworkDevice {
     const repairs: Repair[] = []
     const followed: string[] = []
     if (!this.lost && place.look(this.state.fd)) {
-      const mendings: Mending[] = []
-      if (!place.isHome && config.netns !== null) mendings.push(this.bringHome())
-      if (rename && place.name !== config.interface) mendings.push(this.rename())
-      const link = netdev.link(place.name, this.netns)
-      if (link) {
-        const found = differences(config, this.state, link).map((d) => this.follow(d) ?? this.mending(d))
-        mendings.push(...found.filter((f) => typeof f !== 'string'))
-        followed.push(...found.filter((f) => typeof f === 'string'), ...this.followUp(link.up, now))
-        this.seen = link
-      }
-      repairs.push(...mender.mend(mendings, now))
+      // What it is there, it need not be at home: once it is back, the kernel tells of it.
+      const strayed = !place.isHome && config.netns !== null
+      repairs.push(...mender.mend(strayed ? [this.bringHome()] : this.compare(rename, followed, now), now))
       this.readPad()
     }
     // Some may leave by other devices.
@@ -248,6 +240,18 @@ export class NetworkDevice {
   private setMac(mac: string): void {
     if (this.config.device === 'tap') netdev.setMac(this.place.name, mac, this.netns)
     this.state.mac = mac
+  }
+
+  // What is to be mended; what is followed is done, and goes to `followed`.
+  private compare(rename: boolean, followed: string[], now: number): Mending[] {
+    const { config, place } = this
+    const link = netdev.link(place.name, this.netns)
+    if (!link) return []
+    this.seen = link
+    const found = differences(config, this.state, link).map((d) => this.follow(d) ?? this.mending(d))
+    followed.push(...found.filter((f) => typeof f === 'string'), ...this.followUp(link.up, now))
+    const renaming = rename && place.name !== config.interface ? [this.rename()] : []
+    return [...renaming, ...found.filter((f) => typeof f !== 'string')]
   }
 
   private bringHome(): Mending {
