@@ -23,6 +23,7 @@
         "native/keys.cc",
         "native/lock.cc",
         "native/netlink.cc",
+        "native/netlink_route.cc",
         "native/netns.cc",
         "native/notify.cc",
         "native/offload.cc",

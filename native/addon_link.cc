@@ -1,5 +1,6 @@
 // Netlink calls for TypeScript. Every function takes the namespace first: a path, or null for the thread's
 // own.
+#include <errno.h>
 #include <linux/if_addr.h>
 #include <net/if.h>
 
@@ -38,8 +39,26 @@ Napi::Value answer(Napi::Env env, int e, const char *syscall, const Netlink &net
 
 Napi::Value bytes(Napi::Env env, const uint8_t *data, size_t size) {
   Napi::Uint8Array a = Napi::Uint8Array::New(env, size);
-  memcpy(a.Data(), data, size);
+  if (size > 0) memcpy(a.Data(), data, size);
   return a;
+}
+
+Napi::Object link_object(Napi::Env env, const LinkInfo &link) {
+  Napi::Object o = Napi::Object::New(env);
+  o.Set("index", link.index);
+  o.Set("name", link.name);
+  o.Set("kind", link.kind);
+  o.Set("mac", link.has_mac ? bytes(env, link.mac, sizeof link.mac) : env.Null());
+  o.Set("mtu", link.mtu);
+  o.Set("flags", link.flags);
+  o.Set("master", link.master);
+  o.Set("peer", link.peer);
+  o.Set("peerNetns", link.peer_netns);
+  o.Set("gsoMaxSize", link.gso_max_size);
+  o.Set("persistent", link.persistent);
+  o.Set("multiQueue", link.multi_queue);
+  o.Set("queues", link.queues);
+  return o;
 }
 
 Napi::Value link_get(const Napi::CallbackInfo &info) {
@@ -56,19 +75,19 @@ Napi::Value link_get(const Napi::CallbackInfo &info) {
   int e = netlink.link(by_name ? 0 : as_int(info[1]), name.c_str(), &link);
   if (e == -ENODEV) return env.Null();
   if (e < 0) return answer(env, e, "RTM_GETLINK", netlink);
-  Napi::Object o = Napi::Object::New(env);
-  o.Set("index", link.index);
-  o.Set("name", link.name);
-  o.Set("kind", link.kind);
-  o.Set("mac", link.has_mac ? bytes(env, link.mac, sizeof link.mac) : env.Null());
-  o.Set("mtu", link.mtu);
-  o.Set("flags", link.flags);
-  o.Set("master", link.master);
-  o.Set("gsoMaxSize", link.gso_max_size);
-  o.Set("persistent", link.persistent);
-  o.Set("multiQueue", link.multi_queue);
-  o.Set("queues", link.queues);
-  return o;
+  return link_object(env, link);
+}
+
+Napi::Value link_list(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  Netlink netlink;
+  if (!open_netlink(info, &netlink)) return env.Undefined();
+  std::vector<LinkInfo> found;
+  int e = netlink.links(&found);
+  if (e < 0) return answer(env, e, "RTM_GETLINK", netlink);
+  Napi::Array list = Napi::Array::New(env, found.size());
+  for (uint32_t i = 0; i < found.size(); i++) list.Set(i, link_object(env, found[i]));
+  return list;
 }
 
 Napi::Value link_set(const Napi::CallbackInfo &info) {
@@ -92,6 +111,21 @@ Napi::Value link_set(const Napi::CallbackInfo &info) {
   return answer(env, netlink.set_link(as_int(info[1]), change), "RTM_SETLINK", netlink);
 }
 
+Napi::Value link_move(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  OptionalText name(info[2]);
+  bool named = name.ok() && (!name.given() || (!name.text().empty() && name.text().size() < IFNAMSIZ));
+  if (!is_int(info[1], 1, kMaxIndex) || !named || !is_int(info[3], -1, kMaxIndex)) {
+    return misuse(env, "linkMove(netns, index, name, fd of a namespace or -1)");
+  }
+  LinkChange change;
+  change.name = name.c_str();
+  change.netns = as_int(info[3]);
+  Netlink netlink;
+  if (!open_netlink(info, &netlink)) return env.Undefined();
+  return answer(env, netlink.set_link(as_int(info[1]), change), "RTM_SETLINK", netlink);
+}
+
 Napi::Value link_delete(const Napi::CallbackInfo &info) {
   if (!is_int(info[1], 1, kMaxIndex)) return misuse(info.Env(), "linkDelete(netns, index)");
   Netlink netlink;
@@ -99,9 +133,8 @@ Napi::Value link_delete(const Napi::CallbackInfo &info) {
   return answer(info.Env(), netlink.delete_link(as_int(info[1])), "RTM_DELLINK", netlink);
 }
 
-// Bytes and prefix length at arguments `i` and `i + 1`, into an Address or a Route.
-template <class T>
-bool read_prefix(const Napi::CallbackInfo &info, size_t i, T *out) {
+// Bytes and prefix length at arguments `i` and `i + 1`.
+bool read_prefix(const Napi::CallbackInfo &info, size_t i, Address *out) {
   const uint8_t *v4 = as_bytes(info[i], 4);
   const uint8_t *v6 = as_bytes(info[i], 16);
   if ((!v4 && !v6) || !is_int(info[i + 1], 0, v4 ? 32 : 128)) return false;
@@ -146,36 +179,84 @@ Napi::Value address_list(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value route_change(const Napi::CallbackInfo &info) {
-  Route r;
-  if (!info[1].IsBoolean() || !is_int(info[2], 1, kMaxIndex) || !read_prefix(info, 3, &r)) {
-    return misuse(info.Env(), "routeChange(netns, add, index, bytes, prefix)");
+  Napi::Env env = info.Env();
+  size_t count = info[1].IsTypedArray() ? info[1].As<Napi::TypedArray>().ByteLength() : 0;
+  const uint8_t *verbs = as_bytes(info[1], count);
+  const uint8_t *rows = as_bytes(info[2], count * sizeof(Route));
+  bool ok = verbs != nullptr && rows != nullptr && reinterpret_cast<uintptr_t>(rows) % alignof(Route) == 0;
+  auto *routes = reinterpret_cast<const Route *>(rows);
+  for (size_t i = 0; ok && i < count; i++) {
+    ok = verbs[i] <= static_cast<uint8_t>(RouteVerb::kDelete) && routes[i].index >= 0 &&
+         (routes[i].family == 4 ? routes[i].length <= 32 : routes[i].family == 6 && routes[i].length <= 128);
   }
-  r.index = as_int(info[2]);
-  bool add = info[1].ToBoolean();
+  if (!ok) return misuse(env, "routeChange(netns, verbs, rows)");
   Netlink netlink;
-  if (!open_netlink(info, &netlink)) return info.Env().Undefined();
-  return answer(info.Env(), netlink.change_route(add, r), add ? "RTM_NEWROUTE" : "RTM_DELROUTE", netlink);
+  if (!open_netlink(info, &netlink)) return env.Undefined();
+  Napi::Int32Array errors = Napi::Int32Array::New(env, count);
+  int e = netlink.change_routes(reinterpret_cast<const RouteVerb *>(verbs), routes, count, errors.Data());
+  return e < 0 ? answer(env, e, "RTM_NEWROUTE", netlink) : errors;
 }
 
 Napi::Value route_list(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
-  if (!is_int(info[1], 4, 6)) return misuse(env, "routeList(netns, 4 or 6)");
+  if (!is_int(info[1], 4, 6) || !is_int(info[2], 0, UINT8_MAX)) {
+    return misuse(env, "routeList(netns, 4 or 6, protocol)");
+  }
   Netlink netlink;
   if (!open_netlink(info, &netlink)) return env.Undefined();
   std::vector<Route> found;
-  int e = netlink.routes(as_int(info[1]) == 4 ? AF_INET : AF_INET6, &found);
+  int family = as_int(info[1]) == 4 ? AF_INET : AF_INET6;
+  int e = netlink.routes(family, static_cast<uint8_t>(as_int(info[2])), &found);
   if (e < 0) return answer(env, e, "RTM_GETROUTE", netlink);
+  return bytes(env, reinterpret_cast<const uint8_t *>(found.data()), found.size() * sizeof(Route));
+}
+
+Napi::Value route_to(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  const uint8_t *v4 = as_bytes(info[1], 4);
+  const uint8_t *v6 = as_bytes(info[1], 16);
+  if (!v4 && !v6) return misuse(env, "routeTo(netns, address)");
+  Netlink netlink;
+  if (!open_netlink(info, &netlink)) return env.Undefined();
+  Route route;
+  int e = netlink.route_to(v4 ? AF_INET : AF_INET6, v4 ? v4 : v6, &route);
+  if (e == -ENETUNREACH || e == -EHOSTUNREACH || e == -EAFNOSUPPORT) return env.Null();
+  if (e < 0) return answer(env, e, "RTM_GETROUTE", netlink);
+  return bytes(env, reinterpret_cast<const uint8_t *>(&route), sizeof route);
+}
+
+Napi::Value neighbour_list(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  if (!is_int(info[1], 4, 7)) return misuse(env, "neighbourList(netns, 4, 6, or 7 for bridges)");
+  int which = as_int(info[1]);
+  int family = which == 4 ? AF_INET : which == 6 ? AF_INET6 : AF_BRIDGE;
+  Netlink netlink;
+  if (!open_netlink(info, &netlink)) return env.Undefined();
+  std::vector<Neighbour> found;
+  int e = netlink.neighbours(family, &found);
+  if (e < 0) return answer(env, e, "RTM_GETNEIGH", netlink);
   Napi::Array list = Napi::Array::New(env, found.size());
   for (uint32_t i = 0; i < found.size(); i++) {
-    const Route &r = found[i];
+    const Neighbour &n = found[i];
     Napi::Object o = Napi::Object::New(env);
-    o.Set("index", r.index);
-    o.Set("bytes", bytes(env, r.bytes, r.family == AF_INET ? 4 : 16));
-    o.Set("prefix", r.prefix);
-    o.Set("metric", r.metric);
+    o.Set("index", n.index);
+    o.Set("bytes", bytes(env, n.bytes, family == AF_INET ? 4 : 16));
+    o.Set("mac", n.has_mac ? bytes(env, n.mac, sizeof n.mac) : env.Null());
+    o.Set("state", n.state);
+    o.Set("master", n.master);
     list.Set(i, o);
   }
   return list;
+}
+
+Napi::Value netns_id(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  if (!is_fd(info[1])) return misuse(env, "netnsId(netns, fd of another)");
+  Netlink netlink;
+  if (!open_netlink(info, &netlink)) return env.Undefined();
+  int id = -1;
+  int e = netlink.netns_id(as_int(info[1]), &id);
+  return e < 0 ? answer(env, e, "RTM_GETNSID", netlink) : Napi::Number::New(env, id);
 }
 
 Napi::Value route_mtu(const Napi::CallbackInfo &info) {
@@ -194,11 +275,16 @@ Napi::Value route_mtu(const Napi::CallbackInfo &info) {
 void init_link(Napi::Env env, Napi::Object exports) {
   exports.Set("linkGet", Napi::Function::New(env, link_get, "linkGet"));
   exports.Set("linkSet", Napi::Function::New(env, link_set, "linkSet"));
+  exports.Set("linkMove", Napi::Function::New(env, link_move, "linkMove"));
   exports.Set("linkDelete", Napi::Function::New(env, link_delete, "linkDelete"));
   exports.Set("addressChange", Napi::Function::New(env, address_change, "addressChange"));
   exports.Set("addressList", Napi::Function::New(env, address_list, "addressList"));
   exports.Set("routeChange", Napi::Function::New(env, route_change, "routeChange"));
   exports.Set("routeList", Napi::Function::New(env, route_list, "routeList"));
+  exports.Set("linkList", Napi::Function::New(env, link_list, "linkList"));
+  exports.Set("neighbourList", Napi::Function::New(env, neighbour_list, "neighbourList"));
+  exports.Set("netnsId", Napi::Function::New(env, netns_id, "netnsId"));
+  exports.Set("routeTo", Napi::Function::New(env, route_to, "routeTo"));
   exports.Set("routeMtu", Napi::Function::New(env, route_mtu, "routeMtu"));
 }
 

@@ -76,11 +76,20 @@ Napi::Value tun_netns_js(const Napi::CallbackInfo &info) {
   return ns < 0 ? throw_errno(info.Env(), ns, "TUNGETDEVNETNS") : Napi::Number::New(info.Env(), ns);
 }
 
+Napi::Value tun_name_js(const Napi::CallbackInfo &info) {
+  if (!is_fd(info[0])) return misuse(info.Env(), "tunName(fd)");
+  char name[IFNAMSIZ] = {};
+  int e = tun_name(as_int(info[0]), name);
+  if (e < 0) return throw_errno(info.Env(), e, "TUNGETIFF");
+  return Napi::String::New(info.Env(), std::string(name, strnlen(name, sizeof name)));
+}
+
 }  // namespace
 
 void init_tun(Napi::Env env, Napi::Object exports) {
   exports.Set("tunOpen", Napi::Function::New(env, tun_open_js, "tunOpen"));
   exports.Set("tunAttachQueue", Napi::Function::New(env, tun_attach_queue_js, "tunAttachQueue"));
+  exports.Set("tunName", Napi::Function::New(env, tun_name_js, "tunName"));
   exports.Set("tunNetns", Napi::Function::New(env, tun_netns_js, "tunNetns"));
   exports.Set("tunPersist", Napi::Function::New(env, tun_persist_js, "tunPersist"));
 }

@@ -1,12 +1,15 @@
 #include "netlink.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/net_namespace.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "netlink_message.h"
 
 namespace vtepd {
 
@@ -17,71 +20,6 @@ namespace {
 constexpr uint16_t kIflaGsoIpv4MaxSize = 63;  // Linux 6.3
 constexpr uint16_t kIflaInet6AddrGenMode = 8;
 constexpr uint8_t kTunTypeTap = 2;
-
-constexpr int kGetStrictCheck = 12;  // NETLINK_GET_STRICT_CHK
-
-constexpr int kDumpTries = 8;
-
-// A request under construction: netlink header, one fixed header, attributes.
-template <class Head>
-struct Request {
-  alignas(NLMSG_ALIGNTO) uint8_t bytes[256] = {};
-
-  Request(uint16_t type, uint16_t flags) {
-    m()->nlmsg_type = type;
-    m()->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
-    m()->nlmsg_len = NLMSG_LENGTH(sizeof(Head));
-  }
-
-  nlmsghdr *m() { return reinterpret_cast<nlmsghdr *>(bytes); }
-  Head &head() { return *static_cast<Head *>(NLMSG_DATA(m())); }
-
-  rtattr *put(uint16_t type, const void *data, size_t size) {
-    size_t at = NLMSG_ALIGN(m()->nlmsg_len);
-    assert(at + RTA_SPACE(size) <= sizeof bytes);
-    auto *a = reinterpret_cast<rtattr *>(bytes + at);
-    a->rta_type = type;
-    a->rta_len = static_cast<uint16_t>(RTA_LENGTH(size));
-    if (size > 0) memcpy(bytes + at + RTA_LENGTH(0), data, size);
-    m()->nlmsg_len = static_cast<uint32_t>(at + RTA_SPACE(size));
-    return a;
-  }
-  void put_u32(uint16_t type, uint32_t value) { put(type, &value, sizeof value); }
-  rtattr *nest(uint16_t type) { return put(static_cast<uint16_t>(type | NLA_F_NESTED), nullptr, 0); }
-  void end(rtattr *a) {
-    a->rta_len = static_cast<uint16_t>(bytes + m()->nlmsg_len - reinterpret_cast<uint8_t *>(a));
-  }
-};
-
-template <class Each>
-void attributes(const void *start, size_t size, Each each) {
-  auto *a = static_cast<const rtattr *>(start);
-  auto left = static_cast<unsigned>(size);
-  for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-    each(static_cast<uint16_t>(a->rta_type & NLA_TYPE_MASK), static_cast<const uint8_t *>(RTA_DATA(a)),
-         static_cast<size_t>(RTA_PAYLOAD(a)));
-  }
-}
-
-template <class Head, class Each>
-void body(const nlmsghdr *m, const Head **head, Each each) {
-  *head = static_cast<const Head *>(NLMSG_DATA(m));
-  size_t skip = NLMSG_SPACE(sizeof(Head));
-  if (m->nlmsg_len > skip) {
-    attributes(reinterpret_cast<const uint8_t *>(m) + skip, m->nlmsg_len - skip, each);
-  }
-}
-
-uint32_t u32(const uint8_t *data, size_t size) {
-  uint32_t v = 0;
-  if (size >= sizeof v) memcpy(&v, data, sizeof v);
-  return v;
-}
-
-std::string text(const uint8_t *data, size_t size) {
-  auto *s = reinterpret_cast<const char *>(data);
-  return std::string(s, strnlen(s, size));
-}
 
 void read_tun(const uint8_t *data, size_t size, LinkInfo *out) {
   attributes(data, size, [out](uint16_t type, const uint8_t *d, size_t n) {
@@ -120,6 +58,12 @@ void read_link(const nlmsghdr *m, LinkInfo *out) {
       case IFLA_MASTER:
         out->master = static_cast<int>(u32(d, n));
         break;
+      case IFLA_LINK:
+        out->peer = static_cast<int>(u32(d, n));
+        break;
+      case IFLA_LINK_NETNSID:
+        out->peer_netns = static_cast<int>(u32(d, n));
+        break;
       case IFLA_GSO_MAX_SIZE:
         out->gso_max_size = u32(d, n);
         break;
@@ -138,8 +82,6 @@ void read_link(const nlmsghdr *m, LinkInfo *out) {
   out->flags = head->ifi_flags;
 }
 
-size_t width(int family) { return family == AF_INET ? 4 : 16; }
-
 }  // namespace
 
 int Netlink::open() {
@@ -156,11 +98,15 @@ int Netlink::open() {
 int Netlink::send(nlmsghdr *m) {
   m->nlmsg_seq = ++seq_;
   message_.clear();
+  return put(m, m->nlmsg_len);
+}
+
+int Netlink::put(const void *bytes, size_t size) {
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   ssize_t put;
   do {
-    put = sendto(fd_.get(), m, m->nlmsg_len, 0, reinterpret_cast<sockaddr *>(&kernel), sizeof kernel);
+    put = sendto(fd_.get(), bytes, size, 0, reinterpret_cast<sockaddr *>(&kernel), sizeof kernel);
   } while (put < 0 && errno == EINTR);
   return put < 0 ? -errno : 0;
 }
@@ -177,39 +123,6 @@ void Netlink::read_message(const nlmsghdr *m) {
              });
 }
 
-// Sends, and hands every answer to `each` until the acknowledgement or the end of the dump. -EAGAIN: the dump
-// was torn.
-template <class Each>
-int Netlink::request(nlmsghdr *m, Each each) {
-  int e = send(m);
-  if (e < 0) return e;
-  bool torn = false;
-  for (;;) {
-    ssize_t got = recv(fd_.get(), buffer_.get(), kBuffer, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return -errno;
-    auto left = static_cast<unsigned>(got);
-    for (auto *a = reinterpret_cast<nlmsghdr *>(buffer_.get()); NLMSG_OK(a, left); a = NLMSG_NEXT(a, left)) {
-      if (a->nlmsg_seq != seq_) continue;
-      torn = torn || (a->nlmsg_flags & NLM_F_DUMP_INTR);
-      if (a->nlmsg_type == NLMSG_DONE) return torn ? -EAGAIN : 0;
-      if (a->nlmsg_type == NLMSG_ERROR) {
-        int error = static_cast<const nlmsgerr *>(NLMSG_DATA(a))->error;
-        if (error < 0) read_message(a);
-        return error;
-      }
-      each(a);
-    }
-  }
-}
-
-template <class Each>
-int Netlink::dump(nlmsghdr *m, Each each) {
-  int e = -EAGAIN;
-  for (int i = 0; i < kDumpTries && e == -EAGAIN; i++) e = each(m);
-  return e;
-}
-
 int Netlink::link(int index, const char *name, LinkInfo *out) {
   Request<ifinfomsg> r(RTM_GETLINK, NLM_F_ACK);
   r.head().ifi_index = index;
@@ -217,6 +130,19 @@ int Netlink::link(int index, const char *name, LinkInfo *out) {
   r.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   return request(r.m(), [out](const nlmsghdr *m) {
     if (m->nlmsg_type == RTM_NEWLINK) read_link(m, out);
+  });
+}
+
+int Netlink::links(std::vector<LinkInfo> *out) {
+  Request<ifinfomsg> r(RTM_GETLINK, NLM_F_DUMP);
+  r.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  return dump(r.m(), [&](nlmsghdr *m) {
+    out->clear();
+    return request(m, [&](const nlmsghdr *answer) {
+      if (answer->nlmsg_type != RTM_NEWLINK) return;
+      out->emplace_back();
+      read_link(answer, &out->back());
+    });
   });
 }
 
@@ -230,6 +156,8 @@ int Netlink::set_link(int index, const LinkChange &change) {
   if (change.mtu >= 0) r.put_u32(IFLA_MTU, static_cast<uint32_t>(change.mtu));
   if (change.master >= 0) r.put_u32(IFLA_MASTER, static_cast<uint32_t>(change.master));
   if (change.mac) r.put(IFLA_ADDRESS, change.mac, 6);
+  if (change.netns >= 0) r.put_u32(IFLA_NET_NS_FD, static_cast<uint32_t>(change.netns));
+  if (change.name) r.put(IFLA_IFNAME, change.name, strnlen(change.name, IFNAMSIZ - 1) + 1);
   if (change.gso_max_size >= 0) {
     r.put_u32(IFLA_GSO_MAX_SIZE, static_cast<uint32_t>(change.gso_max_size));
     r.put_u32(kIflaGsoIpv4MaxSize, static_cast<uint32_t>(change.gso_max_size));
@@ -297,79 +225,40 @@ int Netlink::addresses(int index, std::vector<Address> *out) {
   });
 }
 
-int Netlink::change_route(bool add, const Route &route) {
-  Request<rtmsg> r(add ? RTM_NEWROUTE : RTM_DELROUTE,
-                   static_cast<uint16_t>(NLM_F_ACK | (add ? NLM_F_CREATE | NLM_F_EXCL : 0)));
-  r.head().rtm_family = static_cast<uint8_t>(route.family);
-  r.head().rtm_dst_len = route.prefix;
-  r.head().rtm_table = RT_TABLE_MAIN;
-  r.head().rtm_protocol = add ? RTPROT_STATIC : RTPROT_UNSPEC;
-  r.head().rtm_scope = !add ? RT_SCOPE_NOWHERE : route.family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-  r.head().rtm_type = add ? RTN_UNICAST : RTN_UNSPEC;
-  r.put(RTA_DST, route.bytes, width(route.family));
-  r.put_u32(RTA_OIF, static_cast<uint32_t>(route.index));
-  return request(r.m(), [](const nlmsghdr *) {});
-}
-
-int Netlink::routes(int family, std::vector<Route> *out) {
-  Request<rtmsg> r(RTM_GETROUTE, NLM_F_DUMP);
-  r.head().rtm_family = static_cast<uint8_t>(family);
+int Netlink::neighbours(int family, std::vector<Neighbour> *out) {
+  Request<ndmsg> r(RTM_GETNEIGH, NLM_F_DUMP);
+  r.head().ndm_family = static_cast<uint8_t>(family);
   return dump(r.m(), [&](nlmsghdr *m) {
     out->clear();
     return request(m, [&](const nlmsghdr *answer) {
-      if (answer->nlmsg_type != RTM_NEWROUTE) return;
-      const rtmsg *head;
-      Route route;
-      uint32_t table = 0;
-      body(answer, &head, [&](uint16_t type, const uint8_t *d, size_t n) {
-        if (type == RTA_DST && n <= sizeof route.bytes) memcpy(route.bytes, d, n);
-        if (type == RTA_OIF) route.index = static_cast<int>(u32(d, n));
-        if (type == RTA_PRIORITY) route.metric = u32(d, n);
-        if (type == RTA_TABLE) table = u32(d, n);
-        if (type == RTA_MULTIPATH && n >= sizeof(rtnexthop) && route.index == 0) {
-          route.index = reinterpret_cast<const rtnexthop *>(d)->rtnh_ifindex;
-        }
+      const ndmsg *head;
+      Neighbour n;
+      body(answer, &head, [&n](uint16_t type, const uint8_t *d, size_t size) {
+        if (type == NDA_DST && size <= sizeof n.bytes) memcpy(n.bytes, d, size);
+        if (type == NDA_MASTER) n.master = static_cast<int>(u32(d, size));
+        if (type != NDA_LLADDR || size != sizeof n.mac) return;
+        memcpy(n.mac, d, size);
+        n.has_mac = true;
       });
-      route.family = head->rtm_family;
-      route.prefix = head->rtm_dst_len;
-      bool plain = head->rtm_type == RTN_UNICAST && (head->rtm_flags & RTM_F_CLONED) == 0;
-      if (plain && (table ? table : head->rtm_table) == RT_TABLE_MAIN) out->push_back(route);
+      n.index = head->ndm_ifindex;
+      n.family = head->ndm_family;
+      n.state = head->ndm_state;
+      if (answer->nlmsg_type == RTM_NEWNEIGH && n.family == family) out->push_back(n);
     });
   });
 }
 
-int Netlink::route_mtu(int index, uint32_t *out) {
-  // Since Linux 4.20 the kernel leaves out what leaves by other links; before, we do.
-  int on = 1;
-  setsockopt(fd_.get(), SOL_NETLINK, kGetStrictCheck, &on, sizeof on);
-  uint32_t least = 0;
-  for (int family : {AF_INET, AF_INET6}) {
-    Request<rtmsg> r(RTM_GETROUTE, NLM_F_DUMP);
-    r.head().rtm_family = static_cast<uint8_t>(family);
-    r.put_u32(RTA_OIF, static_cast<uint32_t>(index));
-    int e = dump(r.m(), [&](nlmsghdr *m) {
-      return request(m, [&](const nlmsghdr *answer) {
-        if (answer->nlmsg_type != RTM_NEWROUTE) return;
-        const rtmsg *head;
-        int oif = 0;
-        uint32_t mtu = 0;
-        body(answer, &head, [&](uint16_t type, const uint8_t *d, size_t n) {
-          if (type == RTA_OIF) oif = static_cast<int>(u32(d, n));
-          if (type != RTA_METRICS) return;
-          attributes(d, n, [&](uint16_t metric, const uint8_t *value, size_t size) {
-            if (metric == RTAX_MTU) mtu = u32(value, size);
-          });
-        });
-        // Cloned ones are what path MTU discovery has found for one destination.
-        if (oif != index || (head->rtm_flags & RTM_F_CLONED) != 0 || mtu == 0) return;
-        if (least == 0 || mtu < least) least = mtu;
-      });
+int Netlink::netns_id(int fd, int *out) {
+  Request<rtgenmsg> r(RTM_GETNSID, NLM_F_ACK);
+  r.put_u32(NETNSA_FD, static_cast<uint32_t>(fd));
+  *out = -1;
+  return request(r.m(), [out](const nlmsghdr *answer) {
+    if (answer->nlmsg_type != RTM_NEWNSID) return;
+    const rtgenmsg *head;
+    body(answer, &head, [out](uint16_t type, const uint8_t *d, size_t n) {
+      if (type == NETNSA_NSID) *out = static_cast<int>(u32(d, n));
     });
-    // A host without IPv6 has no such routes.
-    if (e < 0 && family == AF_INET) return e;
-  }
-  *out = least;
-  return 0;
+  });
 }
 
 int netlink_monitor(Watched what) {

@@ -198,4 +198,11 @@ int tun_netns(int fd) {
   return ns < 0 ? -errno : ns;
 }
 
+int tun_name(int fd, char *out) {
+  ifreq r{};
+  if (ioctl(fd, TUNGETIFF, &r) < 0) return -errno;
+  memcpy(out, r.ifr_name, IFNAMSIZ);
+  return 0;
+}
+
 }  // namespace vtepd

@@ -54,4 +54,7 @@ int tun_persist(int fd, bool persist);
 /// An fd of the network namespace that the device is in by now (Linux 5.8), or -errno; -EBADFD: it is gone.
 int tun_netns(int fd);
 
+/// The device's name by now, IFNAMSIZ bytes. 0 or -errno; -EBADFD: it is gone.
+int tun_name(int fd, char *out);
+
 }  // namespace vtepd

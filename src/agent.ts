@@ -5,9 +5,11 @@ import {
   type AgentApi,
   ApiError,
   type FdbEntry,
+  type Found,
   type LeaseRow,
   type NeighbourEntry,
   type Profile,
+  type RouteEntry,
   type Status,
 } from './control/api.ts'
 import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
@@ -16,22 +18,23 @@ import { Firewall } from './control/firewall.ts'
 import { openFollower } from './control/flannel/follow.ts'
 import { Flannels } from './control/flannel/networks.ts'
 import { callableAt, type Home, hostView } from './control/home.ts'
-import { HostWatch } from './control/host-watch.ts'
 import type { Invited, InviteRequest } from './control/invite.ts'
 import type { Joined, JoinRequest } from './control/join.ts'
+import { Keeper } from './control/keeper.ts'
 import { Membership, NO_HOME } from './control/membership.ts'
 import { Metrics } from './control/metrics.ts'
 import type { Config } from './control/model.ts'
 import { Names } from './control/names.ts'
-import { refusalFrom } from './control/refusal.ts'
 import { unchangeable } from './control/reload-check.ts'
 import * as report from './control/report.ts'
+import { listRoutes } from './control/route-list.ts'
 import { Seldom } from './control/seldom.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
 import { addStation, listNeighbours, listStations, removeStation } from './control/stations.ts'
 import { TunnelControl } from './control/tunnels.ts'
 import { type LocalAddress, sameAddresses, underlayOf } from './control/underlay.ts'
 import { type WgHost, WgSockets } from './control/wg-sockets.ts'
+import { find } from './control/where.ts'
 import { Counters, STAT_NOW } from './counters.ts'
 import type { Mailbox, News } from './datapath/mailbox.ts'
 import type { Log } from './log.ts'
@@ -73,7 +76,7 @@ export class Agent implements AgentApi {
     (error) => this.log.error(String(error)),
   )
   private readonly firewall: Firewall
-  private readonly hostWatch = new HostWatch(() => this.hostChanged())
+  private readonly keeper: Keeper
   private worker: Worker | null = null
   private mailbox!: Mailbox
   private captures!: Captures
@@ -95,6 +98,14 @@ export class Agent implements AgentApi {
     this.options = options
     this.log = options.log
     this.firewall = new Firewall(options.runtimeDir, options.log)
+    this.keeper = new Keeper({
+      overlay: () => (this.stopping ? null : this.applied),
+      config: () => this.config,
+      inTurn: (change) => this.inTurn(change),
+      follow: () => this.followUnderlay(),
+      after: () => this.hostChanged(),
+      log: options.log,
+    })
     this.done = new Promise((resolve) => {
       this.finished = resolve
     })
@@ -137,7 +148,7 @@ export class Agent implements AgentApi {
       this.captures = new Captures(this.mailbox, () => this.running)
       await this.applyRules(this.config)
       await this.overlay.apply(this.config, this.underlay)
-      this.watchHost()
+      this.keeper.watch()
       this.names.watch()
       this.wg = new WgSockets(this.wgHost())
       await this.wg.sync(this.config)
@@ -165,7 +176,8 @@ export class Agent implements AgentApi {
       peers: applied ? report.peerStatuses(config, applied, counters, (key) => applied.tunnels.session(key)) : [],
       drops: counters.drops(),
       offloads: applied ? report.offloads(config, applied, counters) : {},
-      undesired: [...running.flatMap((r) => r.device.faults()), ...this.firewall.faults(Date.now())],
+      undesired: [...this.keeper.undesired(), ...this.firewall.faults(Date.now())],
+      repairs: this.keeper.repairs.counts(),
       firewall: this.firewall.status(),
     }
   }
@@ -174,7 +186,7 @@ export class Agent implements AgentApi {
     if (!this.applied || this.stopping) return false
     const all = this.running
     const wanted = this.config.networks.length + this.flannels.networks().length
-    const isUp = all.length === wanted && all.every((r) => r.device.up)
+    const isUp = all.length === wanted && all.every((r) => r.device.up && !r.device.lost)
     return isUp && this.flannels.ready && this.applied.complete()
   }
 
@@ -211,6 +223,14 @@ export class Agent implements AgentApi {
 
   leases(network?: string): LeaseRow[] {
     return this.flannels.leases().filter((row) => network === undefined || row.network === network)
+  }
+
+  routes(network?: string): RouteEntry[] {
+    return listRoutes(this.overlay, network === undefined ? this.running : [this.find(network)])
+  }
+
+  async where(what: string): Promise<Found[]> {
+    return find(what, this.overlay, this.underlay, await this.fdb())
   }
 
   async reload(): Promise<void> {
@@ -332,7 +352,7 @@ export class Agent implements AgentApi {
       throw error
     }
     await this.applyRules(next)
-    this.watchHost()
+    this.keeper.watch()
     this.names.watch()
     await this.captures.switch()
   }
@@ -344,7 +364,7 @@ export class Agent implements AgentApi {
   // The configuration's networks, and those that the store has told of.
   private async applyAll(config: Config, underlay: readonly LocalAddress[]): Promise<void> {
     await this.overlay.apply({ ...config, networks: [...config.networks, ...this.flannels.networks()] }, underlay)
-    this.watchHost()
+    this.keeper.watch()
   }
 
   private wgHost(): WgHost {
@@ -363,7 +383,7 @@ export class Agent implements AgentApi {
     this.stopping = true
     this.names.close()
     this.mtus.close()
-    this.hostWatch.close()
+    this.keeper.close()
     this.membership?.close()
     await this.firewall.close()
     try {
@@ -386,48 +406,15 @@ export class Agent implements AgentApi {
     if (this.applied?.tunnels.hear(n)) return
     const r = 'id' in n ? this.running.find((x) => x.id === n.id) : undefined
     if (n.kind === 'captured') this.captures.take(r, n.frame)
-    if (n.kind === 'gone' && r) {
-      void this.inTurn(() => this.remake(r)).catch((error: unknown) => this.log.error(String(error)))
-    }
+    if (n.kind === 'gone' && r) this.keeper.gone(r)
     const line = this.applied && report.news(this.applied, r, n)
     if (line) this.log[line.level](line.text)
   }
 
-  // Somebody deleted the device under us.
-  private async remake(r: Running): Promise<void> {
-    if (this.stopping || !this.overlay.running.has(r.config.name)) return
-    try {
-      r.device.reopen(this.config.offloads)
-      await this.overlay.deviceChanged(r)
-      r.device.start()
-      this.log.warn(`network ${r.config.name}: device ${r.config.interface} was deleted by somebody: made again`)
-    } catch (error) {
-      const e = refusalFrom(error, `device ${r.config.interface}`, 'restart the agent')
-      this.log.error(`network ${r.config.name}: device was deleted and cannot be made again: ${e.message}`)
-    }
-  }
-
-  private watchHost(): void {
-    this.hostWatch.watch([null, ...this.running.map((r) => r.device.netns)])
-  }
-
-  private hostChanged(): void {
-    void this.inTurn(() => this.checkHost()).catch((error: unknown) => this.log.error(String(error)))
-  }
-
-  private async checkHost(): Promise<void> {
-    if (this.stopping) return
-    await this.followUnderlay()
-    for (const r of this.overlay.running.values()) {
-      const before = { ...r.device.state }
-      for (const line of r.device.check(Date.now())) this.log.warn(`device ${r.config.interface}: ${line}`)
-      const { mtu, pad, mac } = r.device.state
-      if (mtu !== before.mtu || pad !== before.pad || mac !== before.mac) await this.overlay.deviceChanged(r)
-    }
+  private async hostChanged(): Promise<void> {
     this.flannels.hostChanged()
     await this.mtus.ask(performance.now())
     await this.overlay.followGroups()
-    await this.overlay.tunnels.hostChanged()
   }
 
   // An interface's address may change under us; configured addresses stay what they are.

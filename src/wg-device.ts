@@ -154,8 +154,9 @@ export class WgDevice implements UapiTarget {
     const running = this.running
     if (this.stopping || !this.overlay || !running) return
     const { mtu, pad } = running.device.state
-    if (running.device.relocate()) this.hostWatch.watch([null, running.device.netns])
-    for (const line of running.device.check(Date.now())) this.options.log.debug(`device ${this.options.name} ${line}`)
+    const { moved, followed } = running.device.check(Date.now(), false)
+    if (moved) this.hostWatch.watch([null, running.device.netns])
+    for (const line of followed) this.options.log.debug(`device ${this.options.name} ${line}`)
     const { state } = running.device
     if (state.mtu !== mtu || state.pad !== pad) await this.overlay.deviceChanged(running)
     await this.overlay.tunnels.hostChanged()
@@ -228,8 +229,8 @@ export class WgDevice implements UapiTarget {
     return turn
   }
 
-  private later(change: () => Promise<void>): void {
-    this.inTurn(change).catch((error: unknown) => this.options.log.error(String(error)))
+  private later(change: () => Promise<void>): Promise<void> {
+    return this.inTurn(change).catch((error: unknown) => this.options.log.error(String(error)))
   }
 }
 

@@ -175,6 +175,19 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./neigh.ts')).neigh,
   },
   {
+    name: 'routes',
+    about: 'Which prefix goes to which peer',
+    flags: [NETWORK],
+    load: async () => (await import('./routes.ts')).routes,
+  },
+  {
+    name: 'where',
+    about: 'All that is known of an address, a MAC or an interface, and where from',
+    arguments: [{ name: 'what', about: 'An IP address, a MAC, or the name of an interface' }],
+    examples: ['vtepd where 10.42.0.7', 'vtepd where 02:00:5e:10:00:01', 'vtepd where veth3'],
+    load: async () => (await import('./where.ts')).where,
+  },
+  {
     name: 'capture',
     about: 'Inner traffic as pcap, or one line a packet on a terminal',
     examples: ['vtepd capture --network blue -w blue.pcap', 'vtepd capture | tshark -r -'],

@@ -3,6 +3,7 @@
 import type { Invited, InviteRequest } from './invite.ts'
 import type { Joined, JoinRequest } from './join.ts'
 import type { Security } from './model.ts'
+import type { RepairCount } from './repairs.ts'
 
 export interface NetworkStatus {
   name: string
@@ -67,6 +68,8 @@ export interface Status {
   offloads: Record<string, string>
   undesired: Undesired[]
   firewall: FirewallStatus
+  /** What was put back on the host since the agent started. */
+  repairs: RepairCount[]
 }
 
 export interface FdbEntry {
@@ -107,6 +110,42 @@ export interface NeighbourEntry {
   ageSeconds: number
 }
 
+/** Where packets to a prefix go. */
+export interface RouteEntry {
+  network: string
+  prefix: string
+  peer: string | null
+  /** The peer's underlay address, or of a direct route the gateway; null: not known yet. */
+  via: string | null
+  /** By which they leave the host. */
+  interface: string
+  origin: 'static' | 'control'
+  /** Whether the host has our route; null: it needs none, the device's own prefix holds it. */
+  installed: boolean | null
+}
+
+/** One thing that is known of what was asked for. What does not apply is null. */
+export interface Found {
+  kind: 'device' | 'vtep' | 'station' | 'peer' | 'route' | 'neighbour' | 'port' | 'interface' | 'kernel-route'
+  network: string | null
+  vni: number | null
+  device: string | null
+  vtep: string | null
+  peer: string | null
+  mac: string | null
+  ip: string | null
+  prefix: string | null
+  /** Next hop. */
+  via: string | null
+  bridge: string | null
+  vethPeer: string | null
+  /** Of the device, or of a veth's other end; null: the agent's own. */
+  netns: string | null
+  ageSeconds: number | null
+  /** learned: from frames · static: configured · control · local: ours · kernel: the host's links and neighbours · route: its routes. */
+  origin: FdbEntry['origin'] | 'kernel' | 'route'
+}
+
 export interface Profile {
   /** Of the data thread; inside its native calls (counted with VTEPD_PROFILE=1 only); of the whole process. */
   dataThreadCpuNs: number
@@ -133,6 +172,8 @@ export interface AgentApi {
   fdbAdd(network: string, mac: string, vtep: string): Promise<void>
   fdbDel(network: string, mac: string): Promise<void>
   leases(network?: string): LeaseRow[]
+  routes(network?: string): RouteEntry[]
+  where(what: string): Promise<Found[]>
   reload(): Promise<void>
   /** A token for another host. */
   invite(request: InviteRequest): Promise<Invited>

@@ -100,7 +100,7 @@ export class Overlay {
     // Last of all, so that the first frame finds everything in place.
     for (const r of this.running.values()) {
       if (r.started) continue
-      if (!this.leaveDown) r.device.start()
+      if (!this.leaveDown) r.device.start(Date.now())
       r.started = true
     }
   }
@@ -259,8 +259,7 @@ export class Overlay {
     if (group !== undefined) this.groups.placed(r.config.name, ids[group])
     for (let k = 0; k < placed.length; k++) placed[k]!.vtep = ids[k]!
     r.placed = placed
-    if (r.config.device === 'tun' && r.config.routes) r.device.setRoutes(this.routesOf(r))
-    else r.device.setRoutes([])
+    r.device.setRoutes(r.config.device === 'tun' && r.config.routes ? this.routesOf(r) : [], Date.now())
   }
 
   private async placeMembers(r: Running, members: Members, all: boolean): Promise<void> {
@@ -268,7 +267,7 @@ export class Overlay {
     if (all && r.config.security === 'plain') await this.poolsOf(r)
     const changed = await members.apply(r.id, r.config, wanted, { all, now: performance.now() })
     // The store's subnets cover no end of a tunnel: src/control/flannel/desired.ts.
-    if (changed || all) r.device.setRoutes(r.config.routes ? members.prefixes(r.config.name) : [])
+    if (changed || all) r.device.setRoutes(r.config.routes ? members.prefixes(r.config.name) : [], Date.now())
   }
 
   private membersOf(network: string): Members {

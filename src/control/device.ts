@@ -1,11 +1,16 @@
 // One network's device on the host: made, configured, watched, repaired. What the configuration names is put back when
 // somebody changes it; what it does not name is followed. Cold.
 import { closeSync } from 'node:fs'
-import { tunNetns } from '../host/addon.ts'
 import * as netdev from '../host/netdev.ts'
 import type { Undesired } from './api.ts'
+import { type Difference, differences } from './device-difference.ts'
+import { DevicePlace } from './device-place.ts'
+import { Faults } from './faults.ts'
+import { HostRoutes } from './host-routes.ts'
+import { Mender, type Mending, PRESENT } from './mender.ts'
 import type { Config, NetworkConfig } from './model.ts'
 import { codeOf, Refusal, refusalFrom } from './refusal.ts'
+import type { Repair } from './repairs.ts'
 
 /** What a packet costs on the wire beside itself, bytes: Ethernet 14 + VXLAN 8 + UDP 8 + IPv4 20 or IPv6 40. */
 export const OVERHEAD_IPV4 = 50
@@ -41,25 +46,46 @@ export interface DeviceState {
   mac: string
 }
 
+/** What a look at the device has found and done. */
+export interface Checked {
+  /** It is in another namespace than before, which is to be watched. */
+  readonly moved: boolean
+  /** What somebody changed that the configuration does not name, for the log. */
+  readonly followed: readonly string[]
+  readonly repairs: readonly Repair[]
+}
+
 export class NetworkDevice {
   readonly config: NetworkConfig
   readonly state: DeviceState
-  netns: string | null
   tso: string
   uso: string
   up = false
+  /** It is gone, and native has let go of its fd: `reopen` makes it again. */
+  lost = false
+  /** What is routed into the device, and by it. */
+  readonly routes: HostRoutes
   private readonly defaultMac: string
-  /** Of the namespace that somebody moved the device to; -1: it is where it was made. */
-  private movedTo = -1
-  private readonly undesired = new Map<string, Undesired>()
+  private readonly place: DevicePlace
+  private readonly mender = new Mender(() => this.config.interface)
+  /** What is not mended here. */
+  private readonly faults = new Faults()
+  /** As it was last; what the configuration does not name comes back like that. */
+  private seen: netdev.LinkState | null = null
 
   private constructor(config: NetworkConfig, defaultMac: string, d: netdev.Device, mtu: number) {
     this.config = config
-    this.netns = netnsOf(config)
+    this.place = new DevicePlace(netnsOf(config), config.interface)
     this.defaultMac = defaultMac
+    this.routes = new HostRoutes({ device: () => this.place.name, netns: () => this.netns })
     this.tso = d.tso
     this.uso = d.uso
     this.state = { fd: d.fd, tcp: d.tcp, udp: d.udp, mtu, pad: 0, mac: d.mac ?? config.mac ?? defaultMac }
+  }
+
+  /** Path of the namespace it is in; null: the agent's own. */
+  get netns(): string | null {
+    return this.place.netns
   }
 
   /** Makes the device, still down. `defaultMac` and `defaultMtu` hold where the configuration names none. */
@@ -92,17 +118,18 @@ export class NetworkDevice {
   }
 
   /** Brings the device up; frames begin to come. */
-  start(): void {
-    netdev.setUp(this.config.interface, this.netns)
+  start(now: number): void {
+    netdev.setUp(this.place.name, this.netns)
     this.up = true
-    this.addRoutes()
+    this.seen = netdev.link(this.place.name, this.netns)
+    this.routes.check(now)
   }
 
   /** New addresses, MTU or MAC of a reload. `next` differs only in what changes live. */
   change(next: NetworkConfig, defaultMtu: number): void {
-    const name = next.interface
     for (const a of this.config.addresses) {
-      if (!next.addresses.includes(a)) ignore(['EADDRNOTAVAIL'], () => netdev.delAddress(name, a, this.netns))
+      if (!next.addresses.includes(a))
+        ignore(['EADDRNOTAVAIL'], () => netdev.delAddress(this.place.name, a, this.netns))
     }
     if (next.mtu !== null && next.mtu !== this.state.mtu) this.setMtu(next.mtu)
     if (next.mtu === null && this.config.mtu !== null) this.setMtu(defaultMtu)
@@ -113,89 +140,87 @@ export class NetworkDevice {
     this.readPad()
   }
 
-  /** Prefixes that are routed into the device. Those that fell away are removed. */
-  setRoutes(prefixes: readonly string[]): void {
-    const wanted = new Set(prefixes)
-    for (const old of this.routes) {
-      if (!wanted.has(old)) {
-        ignore(['ESRCH', 'ENOENT', 'ENODEV'], () => netdev.delRoute(old, this.config.interface, this.netns))
-      }
-    }
-    this.routes = prefixes
-    if (this.up) this.addRoutes()
+  /** Prefixes that are routed into the device, and no others. */
+  setRoutes(prefixes: readonly string[], now: number): void {
+    const route = { via: null, interface: null, onlink: false, mtu: null }
+    this.routes.set(
+      prefixes.map((prefix) => ({ prefix, ...route })),
+      [],
+      now,
+    )
   }
-  private routes: readonly string[] = []
 
   /**
-   * Compares the device with what it should be, puts back what the configuration names, follows the rest. Answers what it
-   * did, for the log. `state.mtu`, `state.pad` and `state.mac` may have changed.
+   * Compares the device with what it should be, puts back what the configuration names, follows the rest. `state.mtu`,
+   * `state.pad` and `state.mac` may have changed. `rename`: its name is the configuration's too.
    */
-  check(now: number): string[] {
-    const link = netdev.link(this.config.interface, this.netns)
-    if (!link) return []
-    const did: string[] = []
-    if (link.mtu !== this.state.mtu) did.push(...this.checkMtu(link.mtu))
-    if (this.config.device === 'tap' && link.mac && link.mac !== this.state.mac) did.push(...this.checkMac(link.mac))
-    for (const a of this.config.addresses) {
-      if (!link.addresses.includes(a))
-        did.push(...this.repair(`address ${a}`, now, a, 'missing', () => this.addAddress(a)))
+  check(now: number, rename = true): Checked {
+    const { config, mender, place } = this
+    const before = this.netns
+    const repairs: Repair[] = []
+    const followed: string[] = []
+    if (!this.lost && place.look(this.state.fd)) {
+      // What it is there, it need not be at home: once it is back, the kernel tells of it.
+      const strayed = !place.isHome && config.netns !== null
+      repairs.push(...mender.mend(strayed ? [this.bringHome()] : this.compare(rename, followed, now), now))
+      this.readPad()
     }
-    if (link.up && !this.up) did.push('is up again')
-    if (!link.up && this.up) did.push('was set down: left so, nothing passes')
-    this.up = link.up
-    this.note('state', now, 'up', link.up ? 'up' : 'down')
-    if (link.up) this.addRoutes()
-    this.readPad()
-    return did
-  }
-
-  /** After somebody moved the device to another namespace: `netns` is that. False: it is where we thought, or gone. */
-  relocate(): boolean {
-    if (netdev.link(this.config.interface, this.netns)) return false
-    let fd = -1
-    try {
-      fd = tunNetns(this.state.fd)
-    } catch {
-      // Gone, or a kernel that cannot tell (before 5.8): nothing to follow.
-      return false
-    }
-    if (this.movedTo >= 0) closeSync(this.movedTo)
-    this.movedTo = fd
-    this.netns = `/proc/self/fd/${fd}`
-    return true
+    // Some may leave by other devices.
+    repairs.push(...this.routes.check(now).map((m) => ({ reason: 'route' as const, ...m })))
+    return { moved: this.netns !== before, followed, repairs }
   }
 
   /** What is not as it should be, and could not be put back. */
-  faults(): Undesired[] {
-    return [...this.undesired.values()]
+  undesired(): Undesired[] {
+    return [...this.faults.list(), ...this.mender.undesired(), ...this.routes.undesired()]
   }
 
-  /** The device is gone; made again in place. The caller tells native. Throws when it cannot be made. */
-  reopen(offloads: Config['offloads']): void {
-    const next = NetworkDevice.open(this.config, offloads, this.defaultMac, this.state.mtu)
-    closeSync(this.state.fd)
-    Object.assign(this.state, next.state)
+  /**
+   * The device is gone; made again in place as it was, with its MAC and what was set by hand. The caller tells native. Throws
+   * when it cannot be made.
+   */
+  reopen(offloads: Config['offloads'], now: number): void {
+    const { config, faults, state } = this
+    let next: NetworkDevice
+    try {
+      next = NetworkDevice.open(config, offloads, state.mac, state.mtu)
+    } catch (error) {
+      const { message } = error as Error
+      faults.note('device', config.interface, `a ${config.device} device`, `none: ${message}`, now)
+      throw error
+    }
+    closeSync(state.fd)
+    this.place.close()
+    this.place.name = config.interface
+    Object.assign(state, next.state)
     this.tso = next.tso
     this.uso = next.uso
+    this.lost = false
+    faults.clear('device')
+    this.routes.deviceGone()
+    this.restoreByHand()
+    if (this.up) this.start(now)
   }
 
   close(): void {
+    // Those that leave by other devices do not go with this one.
+    ignore(null, () => this.routes.clear())
     closeSync(this.state.fd)
-    if (this.movedTo >= 0) closeSync(this.movedTo)
+    this.place.close()
   }
 
   private configure(): void {
-    for (const a of this.config.addresses) this.addAddress(a)
+    for (const a of this.config.addresses) netdev.addAddress(this.place.name, a, this.netns)
   }
 
-  private addAddress(a: string): void {
-    ignore(['EEXIST'], () => netdev.addAddress(this.config.interface, a, this.netns))
-  }
-
-  private addRoutes(): void {
-    for (const prefix of this.routes) {
-      ignore(['EEXIST', 'ENETDOWN'], () => netdev.addRoute(prefix, this.config.interface, this.netns))
-    }
+  // What the kernel gives by itself comes by itself.
+  private restoreByHand(): void {
+    const { name } = this.place
+    const { master = 0, addresses = [] } = this.seen ?? {}
+    const byHand = addresses.filter((a) => !this.config.addresses.includes(a) && !/^fe80:/i.test(a))
+    // A bridge may be gone as well, an address taken.
+    for (const a of byHand) ignore(null, () => netdev.addAddress(name, a, this.netns))
+    if (master !== 0) ignore(null, () => netdev.setMaster(name, master, this.netns))
   }
 
   // WG §5.4.6 fills up to multiples of 16; beyond what a route lets through it would make of a packet that fits one that does
@@ -203,57 +228,99 @@ export class NetworkDevice {
   private readPad(): void {
     const { config, state } = this
     if (config.security !== 'secure' || config.device !== 'tun') return
-    const route = netdev.routeMtu(config.interface, this.netns)
+    const route = netdev.routeMtu(this.place.name, this.netns)
     state.pad = route === 0 ? state.mtu : Math.min(route, state.mtu)
   }
 
   private setMtu(mtu: number): void {
-    netdev.setMtu(this.config.interface, mtu, this.netns)
+    netdev.setMtu(this.place.name, mtu, this.netns)
     ignore(['EINVAL', 'EOPNOTSUPP'], () =>
-      netdev.setGsoMaxSize(this.config.interface, gsoMaxSize(this.config, mtu), this.netns),
+      netdev.setGsoMaxSize(this.place.name, gsoMaxSize(this.config, mtu), this.netns),
     )
     this.state.mtu = mtu
   }
 
   private setMac(mac: string): void {
-    if (this.config.device === 'tap') netdev.setMac(this.config.interface, mac, this.netns)
+    if (this.config.device === 'tap') netdev.setMac(this.place.name, mac, this.netns)
     this.state.mac = mac
   }
 
-  private checkMtu(have: number): string[] {
-    if (this.config.mtu === null) {
-      this.state.mtu = have
-      return [`MTU is ${have} now: followed`]
-    }
-    this.setMtu(this.config.mtu)
-    return [`MTU was changed to ${have}: set back to ${this.config.mtu}`]
+  // What is to be mended; what is followed is done, and goes to `followed`.
+  private compare(rename: boolean, followed: string[], now: number): Mending[] {
+    const { config, place } = this
+    const link = netdev.link(place.name, this.netns)
+    if (!link) return []
+    this.seen = link
+    const found = differences(config, this.state, link).map((d) => this.follow(d) ?? this.mending(d))
+    followed.push(...found.filter((f) => typeof f === 'string'), ...this.followUp(link.up, now))
+    const renaming = rename && place.name !== config.interface ? [this.rename()] : []
+    return [...renaming, ...found.filter((f) => typeof f !== 'string')]
   }
 
-  private checkMac(have: string): string[] {
-    if (this.config.mac === null) {
-      this.state.mac = have
-      return [`MAC is ${have} now: followed`]
+  private bringHome(): Mending {
+    const { config, place } = this
+    const mend = (): void => {
+      place.bringHome()
+      if (this.up) netdev.setUp(place.name, place.netns)
     }
-    this.setMac(this.config.mac)
-    return [`MAC was changed to ${have}: set back to ${this.config.mac}`]
+    return { reason: 'namespace', what: 'namespace', want: config.netns!, have: 'another', mend }
   }
 
-  private repair(what: string, now: number, want: string, have: string, mend: () => void): string[] {
-    try {
-      mend()
-      this.undesired.delete(what)
-      return [`${what} was missing: put back`]
-    } catch (error) {
-      this.note(what, now, want, have)
-      return [`${what} is missing and could not be put back: ${error instanceof Error ? error.message : error}`]
+  private rename(): Mending {
+    const { place } = this
+    const want = this.config.interface
+    const mend = (): void => {
+      netdev.renameLink(place.name, want, place.netns)
+      place.name = want
+    }
+    return { reason: 'name', what: 'name', want, have: place.name, mend }
+  }
+
+  // Null: the configuration names it.
+  private follow(d: Difference): string | null {
+    if (d.kind === 'mtu' && this.config.mtu === null) {
+      this.state.mtu = d.have
+      return `MTU is ${d.have} now: followed`
+    }
+    if (d.kind === 'mac' && this.config.mac === null) {
+      this.state.mac = d.have
+      return `MAC is ${d.have} now: followed`
+    }
+    return null
+  }
+
+  private mending(d: Difference): Mending {
+    const { config, place } = this
+    switch (d.kind) {
+      case 'mtu': {
+        const mend = (): void => this.setMtu(config.mtu!)
+        return { reason: 'mtu', what: 'MTU', want: String(config.mtu), have: String(d.have), mend }
+      }
+      case 'mac': {
+        const mend = (): void => this.setMac(config.mac!)
+        return { reason: 'mac', what: 'MAC', want: config.mac!, have: d.have, mend }
+      }
+      case 'address': {
+        const mend = (): void => {
+          // IPv6 has an address once; its length would stay what it is.
+          if (d.instead !== null) netdev.delAddress(place.name, d.instead, place.netns)
+          netdev.addAddress(place.name, d.address, place.netns)
+        }
+        const have = d.instead === null ? 'missing' : `there as ${d.instead}`
+        return { reason: 'address', what: `address ${d.address}`, want: PRESENT, have, mend }
+      }
     }
   }
 
-  private note(what: string, now: number, want: string, have: string): void {
-    if (want === have) this.undesired.delete(what)
-    else if (!this.undesired.has(what)) {
-      this.undesired.set(what, { what, where: this.config.interface, want, have, since: Math.floor(now / 1000) })
-    }
+  // Up and down are the host's business.
+  private followUp(up: boolean, now: number): string[] {
+    const { faults } = this
+    const before = this.up
+    this.up = up
+    if (up) faults.clear('state')
+    else faults.note('state', this.config.interface, 'up', 'down', now)
+    if (up === before) return []
+    return [up ? 'is up again' : 'was set down: left so, nothing passes']
   }
 }
 
@@ -295,10 +362,11 @@ function openRefusal(error: unknown, c: NetworkConfig, where: string): Refusal {
   return refusalFrom(error, where, 'see docs/troubleshooting.md')
 }
 
-function ignore(codes: readonly string[], call: () => void): void {
+// codes null: whatever it is.
+function ignore(codes: readonly string[] | null, call: () => void): void {
   try {
     call()
   } catch (error) {
-    if (!codes.includes(codeOf(error) ?? '')) throw error
+    if (codes && !codes.includes(codeOf(error) ?? '')) throw error
   }
 }

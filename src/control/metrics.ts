@@ -90,6 +90,14 @@ const ROWS: readonly Row[] = [
     help: 'Things on the host that are not as the configuration wants them; `vtepd status` names them.',
     samples: ({ undesired }) => [[undesired.length]],
   },
+  {
+    kind: 'counter',
+    name: 'vtepd_repairs_total',
+    help: 'Things on the host that were put back as the configuration wants them, by what they were.',
+    labels: ['network', 'vni', 'reason'],
+    samples: ({ repairs }) =>
+      repairs.map(({ network, vni, reason, count }) => [count, { network, vni: String(vni), reason }]),
+  },
 ]
 
 /** One registry over one source; the text is of one moment. */

@@ -67,6 +67,14 @@ const ROUTES: readonly Route[] = [
     },
   },
   {
+    path: '/v1/routes',
+    query: ['network'],
+    methods: {
+      GET: ({ api, url, response }) => answer(response, 200, { schema: 1, routes: api.routes(networkOf(url)) }),
+    },
+  },
+  { path: '/v1/where', query: ['what'], methods: { GET: where } },
+  {
     path: '/v1/profile',
     methods: { GET: ({ api, response }) => answer(response, 200, { schema: 1, ...api.profile() }) },
   },
@@ -178,6 +186,11 @@ function starting(url: URL, response: ServerResponse): void {
 
 async function listFdb({ api, url, response }: Call): Promise<void> {
   answer(response, 200, { schema: 1, entries: await api.fdb(networkOf(url)) })
+}
+
+async function where({ api, url, response }: Call): Promise<void> {
+  const what = url.searchParams.get('what') ?? ''
+  answer(response, 200, { schema: 1, what, found: await api.where(what) })
 }
 
 async function addFdb({ api, request, response }: Call): Promise<void> {

@@ -92,6 +92,10 @@ export interface LinkRow {
   mtu: number
   flags: number
   master: number
+  /** Of a veth its other end, of a VLAN what it is on; 0: none. */
+  peer: number
+  /** What this namespace calls the one that the peer is in; -1: it is here. */
+  peerNetns: number
   gsoMaxSize: number
   persistent: boolean
   multiQueue: boolean
@@ -107,11 +111,16 @@ export interface AddressRow {
   flags: number
 }
 
-export interface RouteRow {
+/** An IP neighbour, or a station behind a port of a bridge. */
+export interface NeighbourRow {
+  /** Of the device, or of the port. */
   index: number
   bytes: Uint8Array
-  prefix: number
-  metric: number
+  mac: Uint8Array | null
+  /** NUD_* */
+  state: number
+  /** Index of the bridge. */
+  master: number
 }
 
 export interface Layout {
@@ -163,7 +172,10 @@ interface Addon {
   tunPersist(fd: number, persist: boolean): void
   /** An fd, the caller's, of the namespace that the device is in by now. EBADFD: the device is gone. */
   tunNetns(fd: number): number
+  /** The device's name by now. EBADFD: the device is gone. */
+  tunName(fd: number): string
   linkGet(netns: string | null, link: string | number): LinkRow | null
+  linkList(netns: string | null): LinkRow[]
   linkSet(
     netns: string | null,
     index: number,
@@ -174,12 +186,22 @@ interface Addon {
     addrGenMode: number,
     mac: Uint8Array | null,
   ): void
+  /** Another name, null: as it is; the namespace of an fd, -1: where it is. */
+  linkMove(netns: string | null, index: number, name: string | null, fd: number): void
   linkDelete(netns: string | null, index: number): void
   addressChange(netns: string | null, add: boolean, index: number, bytes: Uint8Array, prefix: number): void
   /** index 0: of all links. */
   addressList(netns: string | null, index: number): AddressRow[]
-  routeChange(netns: string | null, add: boolean, index: number, bytes: Uint8Array, prefix: number): void
-  routeList(netns: string | null, family: 4 | 6): RouteRow[]
+  /** Rows of native/netlink.h's Route; verbs: 0 add, 1 replace, 2 delete. Answers 0 or -errno for each. */
+  routeChange(netns: string | null, verbs: Uint8Array, rows: Uint8Array): Int32Array
+  /** Rows of the main table; protocol 0: everybody's. */
+  routeList(netns: string | null, family: 4 | 6, protocol: number): Uint8Array
+  /** One row: the route that a packet takes; null: none. */
+  routeTo(netns: string | null, address: Uint8Array): Uint8Array | null
+  /** 7: stations behind bridges. */
+  neighbourList(netns: string | null, family: 4 | 6 | 7): NeighbourRow[]
+  /** What the namespace calls another; -1: it has no name for it. */
+  netnsId(netns: string | null, fd: number): number
   /** The smallest MTU that a route out of the link names; 0: none does. */
   routeMtu(netns: string | null, index: number): number
   /** Of links, addresses and routes; `rules`: of nf_tables' rules instead. */
@@ -218,8 +240,10 @@ export const { udpOpen, udpHasGso, udpMark, udpJoin, udpMulticast, pathMtu, wake
  * what the next Engine of this thread gets, null when there is none; aeadUse() chooses (null: the best).
  */
 export const { aeadEngines, aeadEngine, aeadUse } = addon
-export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, linkGet, linkSet, linkDelete } = addon
-export const { addressChange, addressList, routeChange, routeList, routeMtu } = addon
+export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, tunName } = addon
+export const { linkGet, linkList, linkSet, linkMove, linkDelete } = addon
+export const { addressChange, addressList, routeChange, routeList, routeMtu, routeTo } = addon
+export const { neighbourList, netnsId } = addon
 export const { netlinkMonitor, netlinkDrain, lockFile } = addon
 export const { Engine, FdPoll, Packets } = addon
 /** One datagram to a service manager; src/host/notify.ts knows where it listens. */

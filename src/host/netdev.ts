@@ -1,11 +1,12 @@
-// Devices, addresses and routes of this host or of another network namespace: TUN and TAP opened, links read and set, changes
-// heard of. By route netlink, no program is run. Links are named by name, or by index, which survives a renaming. Failed
+// Devices and addresses of this host or of another network namespace: TUN and TAP opened, links read and set, changes heard
+// of. By route netlink, no program is run. Links are named by name, or by index, which survives a renaming. Failed
 // calls throw Error with code, errno and syscall, and a message for the operator. Cold.
 import { EventEmitter } from 'node:events'
 import { closeSync } from 'node:fs'
 import { getSystemErrorMap } from 'node:util'
 import * as native from './addon.ts'
 import { macBytes, macText } from './mac.ts'
+import { type KernelRoute, list as listRoutes } from './routes.ts'
 import { addressBytes, addressText, cidrBytes } from './sockaddr.ts'
 
 export type Switch = 'auto' | 'on' | 'off'
@@ -158,6 +159,19 @@ export function setAddrGenModeNone(which: string | number, netns: string | null)
   }
 }
 
+/** EEXIST: another has the name. EBUSY: the kernel (before 6.2) wants the link down for that. */
+export function renameLink(which: string | number, name: string, netns: string | null): void {
+  if (!isDeviceName(name)) throw new TypeError(`want a device name, got ${JSON.stringify(name)}`)
+  const index = indexOf(which, netns)
+  wrap(netns, `${which}: cannot be called ${name}`, () => native.linkMove(netns, index, name, -1))
+}
+
+/** Moves it into the namespace of an fd; there it is down and has no addresses. EEXIST: another has its name there. */
+export function moveLink(which: string | number, fd: number, netns: string | null): void {
+  const index = indexOf(which, netns)
+  wrap(netns, `${which}: cannot be moved`, () => native.linkMove(netns, index, null, fd))
+}
+
 export function deleteLink(which: string | number, netns: string | null): void {
   const index = indexOf(which, netns)
   wrap(netns, `${which}: cannot be deleted`, () => native.linkDelete(netns, index))
@@ -173,16 +187,6 @@ export function delAddress(which: string | number, cidr: string, netns: string |
   changeAddress(false, which, cidr, netns)
 }
 
-/** Routes a prefix into the device, in the main table. EEXIST: it has a route already, which stays. */
-export function addRoute(prefix: string, which: string | number, netns: string | null): void {
-  changeRoute(true, prefix, which, netns)
-}
-
-/** ESRCH: there was no such route. */
-export function delRoute(prefix: string, which: string | number, netns: string | null): void {
-  changeRoute(false, prefix, which, netns)
-}
-
 /** The smallest MTU that a route into the device names (`ip route add … mtu N`); 0: none does, or there is no such device. */
 export function routeMtu(which: string | number, netns: string | null): number {
   const row = native.linkGet(netns, which)
@@ -191,8 +195,8 @@ export function routeMtu(which: string | number, netns: string | null): number {
 
 /** Name of the interface that the default route of a family leaves by, that of the lowest metric; null: there is none. */
 export function defaultRouteInterface(family: 4 | 6, netns: string | null = null): string | null {
-  const routes = wrap(netns, 'routes', () => native.routeList(netns, family))
-  const found = routes.filter((r) => r.prefix === 0 && r.index !== 0).sort((a, b) => a.metric - b.metric)
+  const routes = wrap(netns, 'routes', () => listRoutes(family, netns))
+  const found = routes.filter((r) => isDefault(r)).sort((a, b) => a.metric - b.metric)
   return found[0] ? (native.linkGet(netns, found[0].index)?.name ?? null) : null
 }
 
@@ -296,19 +300,16 @@ function changeAddress(add: boolean, which: string | number, cidr: string, netns
   wrap(netns, what, () => native.addressChange(netns, add, index, bytes, prefix))
 }
 
-function changeRoute(add: boolean, cidr: string, which: string | number, netns: string | null): void {
-  const { bytes, prefix } = cidrBytes(cidr)
-  const index = indexOf(which, netns)
-  const what = `${which}: cannot ${add ? 'add' : 'remove'} route ${cidr}`
-  wrap(netns, what, () => native.routeChange(netns, add, index, bytes, prefix))
-}
-
 function indexOf(which: string | number, netns: string | null): number {
   if (typeof which === 'number') return which
   const row = isName(which) ? wrap(netns, `link ${which}`, () => native.linkGet(netns, which)) : null
   if (row) return row.index
   const error = new Error(`there is no device ${which}`) as NodeJS.ErrnoException
   throw Object.assign(error, { code: 'ENODEV', errno: -19, syscall: 'RTM_GETLINK' })
+}
+
+function isDefault(r: KernelRoute): boolean {
+  return r.prefix.endsWith('/0') && r.kind !== 'nowhere' && r.index !== 0
 }
 
 function isName(name: string): boolean {
@@ -331,8 +332,8 @@ function checkSpec(spec: DeviceSpec): void {
   if (spec.gsoMaxSize !== null) checkInteger('gsoMaxSize', spec.gsoMaxSize, 0, 0x7fffffff)
 }
 
-// dev_valid_name() in net/core/dev.c; a % other than one %d is refused by dev_alloc_name().
-function isDeviceName(name: string): boolean {
+/** dev_valid_name() in net/core/dev.c; a % other than one %d is refused by dev_alloc_name(). */
+export function isDeviceName(name: string): boolean {
   return isName(name) && name !== '.' && name !== '..' && !/[\s/:]/.test(name) && /^[^%]*(%d[^%]*)?$/.test(name)
 }
 

@@ -4,10 +4,12 @@ import {
   type AgentApi,
   ApiError,
   type FdbEntry,
+  type Found,
   type LeaseRow,
   type NeighbourEntry,
   type NetworkStatus,
   type Profile,
+  type RouteEntry,
   type Status,
 } from '../../src/control/api.ts'
 import type { Invited, InviteRequest } from '../../src/control/invite.ts'
@@ -62,6 +64,7 @@ export const STATUS: Status = {
   offloads: { tso: 'on', uso: 'off: the kernel lacks it', udpGso: 'on', udpGro: 'on' },
   undesired: [],
   firewall: { kind: 'nftables', repairs: 0 },
+  repairs: [{ network: 'blue', vni: 42, reason: 'route', count: 3 }],
 }
 
 export const ENTRY: FdbEntry = {
@@ -121,11 +124,41 @@ export const JOINED: Joined = {
   files: ['/etc/vtepd/conf.d/host-b.yaml'],
 }
 
+export const ROUTE: RouteEntry = {
+  network: 'blue',
+  prefix: '10.42.7.0/24',
+  peer: 'host-b',
+  via: '198.18.0.2',
+  interface: 'vt42',
+  origin: 'static',
+  installed: true,
+}
+
+/** What is known of 10.42.7.9, and of nothing else. */
+export const FOUND: Found = {
+  kind: 'route',
+  network: 'blue',
+  vni: 42,
+  device: 'vt42',
+  vtep: '198.18.0.2',
+  peer: 'host-b',
+  mac: null,
+  ip: '10.42.7.9',
+  prefix: '10.42.7.0/24',
+  via: '198.18.0.2',
+  bridge: null,
+  vethPeer: null,
+  netns: null,
+  ageSeconds: null,
+  origin: 'static',
+}
+
 export class FakeAgent implements AgentApi {
   /** Every call that changes something, in order. */
   readonly asked: string[] = []
   state: Status = STATUS
   entries: FdbEntry[] = [ENTRY]
+  prefixes: RouteEntry[] = [ROUTE]
   isReady = true
   /** What the next change throws. */
   refusal: Error | null = null
@@ -159,6 +192,15 @@ export class FakeAgent implements AgentApi {
 
   async fdbDel(network: string, mac: string): Promise<void> {
     this.change(`del ${network} ${mac}`)
+  }
+
+  routes(network?: string): RouteEntry[] {
+    this.find(network)
+    return this.prefixes.filter((r) => network === undefined || r.network === network)
+  }
+
+  async where(what: string): Promise<Found[]> {
+    return what === FOUND.ip ? [FOUND] : []
   }
 
   async reload(): Promise<void> {

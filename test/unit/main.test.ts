@@ -14,7 +14,7 @@ import { ControlSocket } from '../../src/control/socket.ts'
 import { encodeToken } from '../../src/control/token.ts'
 import { built } from '../../src/lab/built.ts'
 import { ended, plainEnv, start, vtepd } from '../support/command-line.ts'
-import { ENTRY, FakeAgent, INVITED, JOINED, NEIGHBOUR, STATUS } from '../support/fake-agent.ts'
+import { ENTRY, FakeAgent, FOUND, INVITED, JOINED, NEIGHBOUR, ROUTE, STATUS } from '../support/fake-agent.ts'
 import { until } from '../support/overlay.ts'
 import { missing } from '../support/root.ts'
 import { temporaryDir } from '../support/temporary.ts'
@@ -65,7 +65,7 @@ const ARP = record(
 describe('without an agent', () => {
   test('whatever asks it is exit 3', async () => {
     const dir = temporaryDir()
-    const commands = ['status', 'networks', 'peers', 'fdb', 'neigh', 'capture', 'reload', 'stop']
+    const commands = ['status', 'networks', 'peers', 'fdb', 'neigh', 'routes', 'capture', 'reload', 'stop']
     const results = await Promise.all(commands.map((command) => vtepd([command, '--runtime-dir', dir])))
     const stderr = `vtepd: no agent at ${dir}/vtepd.sock: is \`vtepd up\` running? (--runtime-dir says where)\n`
     expect(results).toEqual(commands.map(() => ({ code: 3, signal: null, stdout: '', stderr })))
@@ -106,6 +106,8 @@ describe('with an agent', () => {
       [['peers'], { schema: 1, peers: STATUS.peers }],
       [['fdb'], { schema: 1, entries: [ENTRY] }],
       [['neigh'], { schema: 1, entries: [NEIGHBOUR] }],
+      [['routes'], { schema: 1, routes: [ROUTE] }],
+      [['where', '10.42.7.9'], { schema: 1, what: '10.42.7.9', found: [FOUND] }],
       [['fdb', 'add', '02:00:00:00:00:01', 'host-b', '--network', 'blue'], { schema: 1 }],
       [['fdb', 'del', '02:00:00:00:00:01', '--network', 'blue'], { schema: 1 }],
       [['reload'], { schema: 1 }],
@@ -135,6 +137,22 @@ describe('with an agent', () => {
       expect(stdout).toMatch(command === 'peers' ? /^host-b /m : /^blue /m)
       expect(stdout).not.toContain('\x1b')
     }
+  })
+
+  test('routes and where are tables of what applies; nothing found is exit 1', async () => {
+    const { at } = await running()
+    expect((await vtepd(['routes', ...at])).stdout).toBe(
+      'NETWORK  PREFIX        PEER    VIA         INTERFACE  ORIGIN  ON HOST\n' +
+        'blue     10.42.7.0/24  host-b  198.18.0.2  vt42       static  yes\n',
+    )
+    expect((await vtepd(['where', '10.42.7.9', ...at])).stdout).toBe(
+      'KIND   NETWORK  VNI  IP         PREFIX        VTEP        PEER    VIA         DEVICE  ORIGIN\n' +
+        'route  blue      42  10.42.7.9  10.42.7.0/24  198.18.0.2  host-b  198.18.0.2  vt42    static\n',
+    )
+    const stderr = 'vtepd: nothing is known here of eth0\n'
+    expect(await vtepd(['where', 'eth0', ...at])).toMatchObject({ code: 1, stdout: '', stderr })
+    const json = await vtepd(['where', 'eth0', '--json', ...at])
+    expect([json.code, JSON.parse(json.stdout)]).toEqual([1, { schema: 1, what: 'eth0', found: [] }])
   })
 
   test('fdb add and del reach it, and need a network', async () => {

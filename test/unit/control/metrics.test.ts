@@ -36,6 +36,7 @@ describe('metrics', () => {
     expect(found.get('vtepd_peer_received_bytes_total{peer="host-b"}')).toBe(1_500_000)
     expect(found.get('vtepd_peer_sent_bytes_total{peer="host-b"}')).toBe(700)
     expect(found.get('vtepd_undesired')).toBe(0)
+    expect(found.get('vtepd_repairs_total{network="blue",vni="42",reason="route"}')).toBe(3)
   })
 
   test('show each offload, and off with a reason is 0', async () => {

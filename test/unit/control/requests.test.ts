@@ -8,7 +8,7 @@ import { ConfigError } from '../../../src/control/config.ts'
 import { record } from '../../../src/control/pcap.ts'
 import { CAPTURE_WAITING_MAX, METRICS_TYPE } from '../../../src/control/requests.ts'
 import { ControlSocket } from '../../../src/control/socket.ts'
-import { ENTRY, FakeAgent, INVITED, JOINED, NEIGHBOUR, STATUS } from '../../support/fake-agent.ts'
+import { ENTRY, FakeAgent, FOUND, INVITED, JOINED, NEIGHBOUR, ROUTE, STATUS } from '../../support/fake-agent.ts'
 import { until } from '../../support/overlay.ts'
 import { temporaryDir } from '../../support/temporary.ts'
 
@@ -101,6 +101,18 @@ describe('answers', () => {
     expect((await ask('GET', '/v1/neigh?network=red')).json).toEqual({ schema: 1, entries: [] })
     expect(await ask('GET', '/v1/neigh?network=green')).toMatchObject({ status: 404 })
     expect(await ask('POST', '/v1/neigh')).toMatchObject({ status: 405 })
+  })
+
+  test('routes are of all networks or of one, and where answers about one thing', async () => {
+    expect((await ask('GET', '/v1/routes')).json).toEqual({ schema: 1, routes: [ROUTE] })
+    expect((await ask('GET', '/v1/routes?network=red')).json).toEqual({ schema: 1, routes: [] })
+    expect((await ask('GET', '/v1/routes?network=green')).status).toBe(404)
+    expect((await ask('GET', '/v1/where?what=10.42.7.9')).json).toEqual({
+      schema: 1,
+      what: '10.42.7.9',
+      found: [FOUND],
+    })
+    expect((await ask('GET', '/v1/where?what=eth0')).json).toEqual({ schema: 1, what: 'eth0', found: [] })
   })
 
   test('changes reach the agent as they were sent', async () => {

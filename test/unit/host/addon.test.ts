@@ -13,6 +13,14 @@ const none = (): void => {}
 const call = (f: unknown, ...args: unknown[]): unknown => (f as (...a: unknown[]) => unknown)(...args)
 const make = (C: unknown, ...args: unknown[]): unknown => new (C as new (...a: unknown[]) => unknown)(...args)
 
+/** A row of native/netlink.h's Route. */
+function row(family: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(48)
+  bytes.set([family, length])
+  return bytes
+}
+const ASKEW = new Uint8Array(new ArrayBuffer(64), 1, 48).fill(4, 0, 1)
+
 describe('wrong arguments', () => {
   const address = Uint8Array.of(10, 0, 0, 1)
   const cases: [string, () => unknown][] = [
@@ -31,12 +39,25 @@ describe('wrong arguments', () => {
     ['linkGet with a long name', () => call(addon.linkGet, null, 'x'.repeat(16))],
     ['linkGet with nothing', () => call(addon.linkGet)],
     ['linkSet with too few numbers', () => call(addon.linkSet, null, 1, 1500)],
+    ['linkMove with a long name', () => call(addon.linkMove, null, 1, 'x'.repeat(16), -1)],
+    ['linkMove without a namespace', () => call(addon.linkMove, null, 1, null)],
+    ['tunName of -1', () => call(addon.tunName, -1)],
     ['linkDelete with a name', () => call(addon.linkDelete, null, 'lo')],
     ['addressChange with 5 bytes', () => call(addon.addressChange, null, true, 1, new Uint8Array(5), 8)],
     ['addressChange with a prefix of 33', () => call(addon.addressChange, null, true, 1, address, 33)],
     ['addressList with a negative index', () => call(addon.addressList, null, -1)],
-    ['routeChange with NaN', () => call(addon.routeChange, null, true, Number.NaN, address, 8)],
+    ['routeChange with too few rows', () => call(addon.routeChange, null, new Uint8Array(2), row(4, 8))],
+    ['routeChange with an unknown verb', () => call(addon.routeChange, null, new Uint8Array([3]), row(4, 8))],
+    ['routeChange with a prefix of 33', () => call(addon.routeChange, null, new Uint8Array(1), row(4, 33))],
+    ['routeChange of no family', () => call(addon.routeChange, null, new Uint8Array(1), row(5, 8))],
+    ['routeChange with rows askew', () => call(addon.routeChange, null, new Uint8Array(1), ASKEW)],
+    ['routeChange without rows', () => call(addon.routeChange, null, new Uint8Array(1))],
     ['routeList of no family', () => call(addon.routeList, null)],
+    ['routeList of a protocol of 256', () => call(addon.routeList, null, 4, 256)],
+    ['routeTo of 5 bytes', () => call(addon.routeTo, null, new Uint8Array(5))],
+    ['neighbourList of no family', () => call(addon.neighbourList, null, 3)],
+    ['netnsId of -1', () => call(addon.netnsId, null, -1)],
+    ['linkList of a number', () => call(addon.linkList, 7)],
     ['netlinkMonitor with an object', () => call(addon.netlinkMonitor, {})],
     ['netlinkMonitor with a number for rules', () => call(addon.netlinkMonitor, null, 1)],
     ['netlinkDrain with -1', () => call(addon.netlinkDrain, -1)],
