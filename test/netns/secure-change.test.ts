@@ -68,7 +68,7 @@ function file({ hosts, keys }: World, n: number, peers: readonly number[], shape
 
 async function reload(agent: LabAgent, config: Keys): Promise<void> {
   rewrite(agent, config)
-  await vtepd(agent, 'reload')
+  await agent.reload()
 }
 
 describeRoot('agents of secure networks that change', () => {
