@@ -1,7 +1,8 @@
-// Two projects: `core` is pure and runs in parallel; `system` touches the machine (addon, namespaces, real peers) and runs
-// two files at a time, after it. `npx vitest run --project core` is the quick loop.
+// Two projects: `core` is pure; `system` touches the machine (addon, namespaces, real peers). Both run at once, two files at a
+// time: one waits while the other computes. `npx vitest run --project core` is the quick loop.
 import { randomInt } from 'node:crypto'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/longest-first.ts'
 
 // Property and fuzz tests draw from this; test/support/announce.ts prints it.
 process.env['VTEPD_SEED'] ??= String(randomInt(2 ** 31))
@@ -9,6 +10,9 @@ process.env['VTEPD_SEED'] ??= String(randomInt(2 ** 31))
 export default defineConfig({
   test: {
     pool: 'forks',
+    // One for each core of a small machine; vitest would leave one of two idle.
+    maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/support/skip-reporter.ts'],
     coverage: { provider: 'v8', include: ['src/**/*.ts'] },
     projects: [
@@ -18,6 +22,8 @@ export default defineConfig({
           name: 'core',
           include: ['test/*.test.ts', 'test/{unit,property,sim,fuzz}/**/*.test.ts'],
           globalSetup: ['./test/support/announce.ts'],
+          // Nothing here changes what is global, so files need no process of their own.
+          isolate: false,
           testTimeout: 30_000,
         },
       },
@@ -27,9 +33,6 @@ export default defineConfig({
           name: 'system',
           include: ['test/{native,netns,interop}/**/*.test.ts'],
           globalSetup: ['./test/support/leftovers.ts'],
-          // Each test has namespaces of its own, and mostly waits: two files at a time are what two cores carry.
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -27,7 +27,7 @@ for clang in clang++ clang++-21 clang++-20 clang++-19 clang++-18 clang++-17 clan
 done
 # Another driver than last time: build anew.
 if [ "$(cat "$out/fuzz.driver" 2>/dev/null || echo -)" != "$fuzzer" ]; then
-  rm -f "$out/fuzz-offload" "$out/fuzz-coalescer"
+  rm -rf "$out/fuzzed" "$out/fuzz-offload" "$out/fuzz-coalescer"
   echo "$fuzzer" >"$out/fuzz.driver"
 fi
 make --silent --jobs="$(nproc)" --file test/native/Makefile fuzz ${fuzzer:+FUZZ_CXX="$fuzzer"}

@@ -95,15 +95,16 @@ export class Lab {
     return child
   }
 
-  /** Called by `close`, last first, before the namespaces go. */
+  /** Called by `close`, all at once, before the namespaces go. */
   beforeClose(closer: () => Promise<void>): void {
-    this.closers.unshift(closer)
+    this.closers.push(closer)
   }
 
   /** Stops what runs here in good order, then removes everything. */
   async close(): Promise<void> {
     try {
-      for (const closer of this.closers.splice(0)) await closer()
+      const ends = await Promise.allSettled(this.closers.splice(0).map((closer) => closer()))
+      for (const end of ends) if (end.status === 'rejected') throw end.reason
     } finally {
       this.destroy()
     }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
 import { finish, start } from '../../src/lab/command.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
-import { cannotReach, reaches, status, until, vtepd } from '../support/overlay.ts'
+import { cannotReach, reaches, status, until } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
 import { type Pair, pair, secureConfiguration } from '../support/secure.ts'
 
@@ -109,7 +109,7 @@ describeRoot('wg(8) on an agent', () => {
   })
 
   it('says what the file says after a reload', async () => {
-    await vtepd(agents.a, 'reload')
+    await agents.a.reload()
     expect((await shown(TUN.a, 'allowed-ips')).get(keys.b.public)).toBe('10.44.0.2/32')
     expect((await shown(TUN.a, 'persistent-keepalive')).get(keys.b.public)).toBe('off')
     await reaches(hosts.a, '10.44.0.2')
@@ -133,7 +133,7 @@ describeRoot('wg(8) on an agent', () => {
     await wg('set', TUN.a, 'private-key', file)
     expect(await wg('show', TAP.a, 'public-key')).toBe(fresh.public)
     await cannotReach(hosts.a, '10.42.0.2')
-    await vtepd(agents.a, 'reload')
+    await agents.a.reload()
     expect(await wg('show', TAP.a, 'public-key')).toBe(keys.a.public)
     await reaches(hosts.a, '10.42.0.2')
   })

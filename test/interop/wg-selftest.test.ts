@@ -48,8 +48,7 @@ async function isCutOff(host: Host, address: string): Promise<void> {
 /** Two devices whose sockets are on one host's loopback, interfaces on two others; not yet told where the other is. */
 async function twoOnLoopback(first: Program, second: Program): Promise<{ wires: Host; a: WgLab; b: WgLab }> {
   const [wires, one, two] = [await lab.host('wires'), await lab.host('one'), await lab.host('two')]
-  const a = await WgLab.start(wires, first)
-  const b = await WgLab.start(wires, second)
+  const [a, b] = await Promise.all([WgLab.start(wires, first), WgLab.start(wires, second)])
   await a.moveTo(one)
   await b.moveTo(two)
   await acquaint(a, b)
@@ -168,8 +167,7 @@ describeRoot("WireGuard's self-test", () => {
 
     it('keeps a way through NAT open by keepalives', async () => {
       const [one, router, two] = [await lab.host('one'), await lab.host('router'), await lab.host('two')]
-      const a = await WgLab.start(one, first)
-      const b = await WgLab.start(two, second)
+      const [a, b] = await Promise.all([WgLab.start(one, first), WgLab.start(two, second)])
       await acquaint(a, b)
       for (const [host, end, own, address] of [
         [one, 'left', '198.18.3.1/24', '198.18.3.100/24'],
@@ -203,8 +201,7 @@ describeRoot("WireGuard's self-test", () => {
         { host: one, addresses: ['198.18.2.1/24', 'fd00:aa::1/96'] },
         { host: two, addresses: ['198.18.2.2/24', 'fd00:aa::2/96'] },
       ])
-      const a = await WgLab.start(one, program)
-      const b = await WgLab.start(two, program)
+      const [a, b] = await Promise.all([WgLab.start(one, program), WgLab.start(two, program)])
       await acquaint(a, b)
       for (const [endpoint, added, gone] of [
         ['198.18.2.2:20000', '198.18.2.10/24', '198.18.2.1/24'],

@@ -72,13 +72,13 @@ describeRoot('an agent that changes', () => {
     let files = 0
     while (running || rounds < 2) {
       write(agent, file(1, [2, 3], {}, red))
-      await vtepd(agent, 'reload')
+      await agent.reload()
       expect((await status(agent)).networks).toHaveLength(2)
       write(agent, 'networks: { blue: { vni: 16777216 } }')
       await expect(vtepd(agent, 'reload')).rejects.toThrow('networks.blue.vni')
       expect((await status(agent)).networks).toHaveLength(2)
       write(agent, file(1, [2]))
-      await vtepd(agent, 'reload')
+      await agent.reload()
       rounds++
       if (rounds === 1) files = openFiles(agent)
     }
@@ -175,7 +175,7 @@ describeRoot('an agent that changes', () => {
       (log) => log.includes('198.18.0.77'),
     )
     write(other, { ...file(2, []), peers: { moved: { endpoint: '198.18.0.77' } } })
-    await vtepd(other, 'reload')
+    await other.reload()
     await untilReaches(a, '10.42.0.2')
   })
 

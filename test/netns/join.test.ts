@@ -75,10 +75,17 @@ describeRoot('from nothing', () => {
     ])
     expect(b.files('etc')).toEqual(['conf.d/b.psk 600', 'conf.d/b.yaml 600', 'conf.d/c.yaml 600', 'key 600'])
     expect(c.files('etc')).toEqual(['conf.d/b.yaml 600', 'conf.d/c.psk 600', 'conf.d/c.yaml 600', 'key 600'])
+    const checks = await Promise.all([a, b, c].map((site) => site.type('config', 'check')))
+    expect(checks.map((check) => check.code)).toEqual([0, 0, 0])
     for (const site of [a, b, c]) {
-      expect((await site.type('config', 'check')).code).toBe(0)
       expect((await site.status()).drops).toMatchObject({ 'unknown-peer': 0, 'not-in-network': 0, 'bad-tag': 0 })
     }
+
+    // Who came by invitation leaves further ones to who invited it.
+    expect(await b.type('invite', 'd')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('brought this host into network blue'),
+    })
   })
 
   it('the token may come from a pipe, and the agents are still linked after restarts of all', async () => {
@@ -88,10 +95,11 @@ describeRoot('from nothing', () => {
     child.stdin!.end(`${token}\n`)
     expect(await once(child, 'exit')).toEqual([0, null])
     await reaches(b.host, ADDRESS(1))
-    for (const site of [a, b]) {
+    const restarted = async (site: Site): Promise<void> => {
       await site.vtepd('stop')
       await site.up()
     }
+    await Promise.all([a, b].map(restarted))
     await untilReaches(a.host, ADDRESS(2))
   })
 
@@ -318,14 +326,6 @@ describeRoot('beside what is there', () => {
     expect(await once(child, 'exit')).toEqual([130, null])
     expect([...b.files('etc'), ...b.files('lib')]).toEqual([])
     expect(await b.runs()).toBe(false)
-  })
-
-  it('who came by invitation leaves further ones to who invited it', async () => {
-    const [a, b] = (await sites('a', 'b')) as [Site, Site]
-    await b.vtepd('join', await invite(a, 'b'))
-    const { code, stderr } = await b.type('invite', 'c')
-    expect(code).toBe(1)
-    expect(stderr).toContain('brought this host into network overlay')
   })
 })
 

@@ -32,7 +32,7 @@ async function hosts(security: 'plain' | 'secure', device: 'tap' | 'tun', clamps
     { host: b, addresses: ['198.18.0.2/24'] },
   ])
   const keys = [pair(), pair()]
-  for (const [host, n] of [[a, 1] as const, [b, 2] as const]) {
+  const start = async (host: Host, n: number): Promise<void> => {
     const far = 3 - n
     const address = [`10.42.0.${n}/24`, `fd00:42::${n}/64`]
     const blue = { vni: 42, device, security, mtu: MTU, address, mssClamp: clamps && n === 2 }
@@ -43,6 +43,7 @@ async function hosts(security: 'plain' | 'secure', device: 'tap' | 'tun', clamps
     }
     await startAgent(host, secureConfiguration(host, keys[n - 1]!, { networks: { blue }, peers: { other: peer } }))
   }
+  await Promise.all([start(a, 1), start(b, 2)])
   await reaches(a, ADDRESS.IPv4, ADDRESS.IPv6)
   return [a, b]
 }

@@ -40,8 +40,7 @@ async function pair(kind: 'tap' | 'tun', mtu?: number): Promise<{ a: Host; b: Ho
         },
       }),
     )
-  const agentA = await start(a, 1)
-  await start(b, 2)
+  const [agentA] = await Promise.all([start(a, 1), start(b, 2)])
   await reaches(a, '10.42.0.2', 'fd00:42::2')
   return { a, b, agentA }
 }
@@ -58,26 +57,12 @@ async function pingOf(a: Host, address: string, size: number): Promise<string> {
 
 describeRoot('the path', () => {
   for (const kind of ['tap', 'tun'] as const) {
-    it(`carries the default MTU of a ${kind} network to the last byte`, async () => {
-      const { a, agentA } = await pair(kind)
+    it(`carries the default MTU of a ${kind} network to the last byte, and follows a route's smaller one`, async () => {
+      const { a, b, agentA } = await pair(kind)
       expect((await status(agentA)).networks[0]!.mtu).toBe(1450)
       expect(await pingOf(a, '10.42.0.2', 1450)).toContain('1 received')
       expect(await pingOf(a, 'fd00:42::2', 1450)).toContain('1 received')
       expect((await drops(agentA))['too-big']).toBeUndefined()
-    })
-
-    it(`answers what is too big into a ${kind} network, and transfers complete`, async () => {
-      const { a, b, agentA } = await pair(kind, 1500)
-      expect(await pingOf(a, '10.42.0.2', 1451)).toMatch(/mtu ?=? ?1450/i)
-      expect(await pingOf(a, 'fd00:42::2', 1451)).toMatch(/mtu ?=? ?1450/i)
-      expect((await drops(agentA))['too-big']).toBe(2)
-      expect(await pingOf(a, '10.42.0.2', 1450)).toContain('1 received')
-      await transferTcp({ from: a, to: b, address: '10.42.0.2' }, 4 << 20)
-      await transferTcp({ from: b, to: a, address: 'fd00:42::1' }, 4 << 20)
-    })
-
-    it(`follows a route's smaller MTU in a ${kind} network`, async () => {
-      const { a, b, agentA } = await pair(kind)
       await a.ip('route', 'add', '198.18.0.2/32', 'dev', UNDERLAY, 'mtu', '1350')
       await until(
         "the peer's MTU",
@@ -88,6 +73,16 @@ describeRoot('the path', () => {
       expect(await pingOf(a, '10.42.0.2', 1300)).toContain('1 received')
       await transferTcp({ from: a, to: b, address: '10.42.0.2' }, 4 << 20)
       expect((await drops(agentA))['too-big']).toBeGreaterThan(0)
+    })
+
+    it(`answers what is too big into a ${kind} network, and transfers complete`, async () => {
+      const { a, b, agentA } = await pair(kind, 1500)
+      expect(await pingOf(a, '10.42.0.2', 1451)).toMatch(/mtu ?=? ?1450/i)
+      expect(await pingOf(a, 'fd00:42::2', 1451)).toMatch(/mtu ?=? ?1450/i)
+      expect((await drops(agentA))['too-big']).toBe(2)
+      expect(await pingOf(a, '10.42.0.2', 1450)).toContain('1 received')
+      await transferTcp({ from: a, to: b, address: '10.42.0.2' }, 4 << 20)
+      await transferTcp({ from: b, to: a, address: 'fd00:42::1' }, 4 << 20)
     })
   }
 

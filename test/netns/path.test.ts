@@ -63,8 +63,7 @@ async function behindRouter(family: keyof typeof FAMILIES, device: 'tap' | 'tun'
     const networks = { blue: { vni: 42, device, mtu: WIDE, address: [`10.42.0.${n}/24`, `fd00:42::${n}/64`] } }
     return startAgent(host, configuration({ underlay: address(n, n), networks, peers: { other: peer } }))
   }
-  const agent = await start(a, 1)
-  await start(b, 2)
+  const [agent] = await Promise.all([start(a, 1), start(b, 2)])
   await untilReaches(a, '10.42.0.2')
   return { a, b, agent }
 }

@@ -68,15 +68,14 @@ function file({ hosts, keys }: World, n: number, peers: readonly number[], shape
 
 async function reload(agent: LabAgent, config: Keys): Promise<void> {
   rewrite(agent, config)
-  await vtepd(agent, 'reload')
+  await agent.reload()
 }
 
 describeRoot('agents of secure networks that change', () => {
   it('go on when one of them has ended and comes back and speaks', async () => {
     const world = await threeHosts()
     const [a, b] = world.hosts
-    const agent = await startAgent(a, file(world, 1, [2]))
-    const other = await startAgent(b, file(world, 2, [1]))
+    const [agent, other] = await Promise.all([startAgent(a, file(world, 1, [2])), startAgent(b, file(world, 2, [1]))])
     await reaches(a, '10.42.0.2')
     await other.stop()
     await cannotReach(a, '10.42.0.2')
@@ -90,8 +89,7 @@ describeRoot('agents of secure networks that change', () => {
   it('start again after kill -9, and are reached', async () => {
     const world = await threeHosts()
     const [a, b] = world.hosts
-    const agent = await startAgent(a, file(world, 1, [2]))
-    await startAgent(b, file(world, 2, [1]))
+    const [agent] = await Promise.all([startAgent(a, file(world, 1, [2])), startAgent(b, file(world, 2, [1]))])
     await reaches(a, '10.42.0.2')
     process.kill(agent.pid, 'SIGKILL')
     await until(
@@ -107,8 +105,7 @@ describeRoot('agents of secure networks that change', () => {
   it('take peers and let them go by reload, under a transfer that loses nothing', async () => {
     const world = await threeHosts()
     const [a, b, c] = world.hosts
-    const agent = await startAgent(a, file(world, 1, [2]))
-    await startAgent(b, file(world, 2, [1]))
+    const [agent] = await Promise.all([startAgent(a, file(world, 1, [2])), startAgent(b, file(world, 2, [1]))])
     const third = await startAgent(c, file(world, 3, [1]))
     await reaches(a, '10.42.0.2')
     let running = true
@@ -135,8 +132,7 @@ describeRoot('agents of secure networks that change', () => {
   it('take a new private key by reload, and the peers its public half', async () => {
     const world = await threeHosts()
     const [a, b] = world.hosts
-    const agent = await startAgent(a, file(world, 1, [2]))
-    const other = await startAgent(b, file(world, 2, [1]))
+    const [agent, other] = await Promise.all([startAgent(a, file(world, 1, [2])), startAgent(b, file(world, 2, [1]))])
     await reaches(a, '10.42.0.2')
     const old = world.keys[0]!
     world.keys[0] = pair()
@@ -162,8 +158,10 @@ describeRoot('agents of secure networks that change', () => {
     const [a, b] = world.hosts
     const psk = (name: string): Shape => ({ peer: { presharedKeyFile: keyFile(lab!, name, presharedKey()) } })
     const [first, second] = [psk('first'), psk('second')]
-    const agent = await startAgent(a, file(world, 1, [2], first))
-    let other = await startAgent(b, file(world, 2, [1], first))
+    let [agent, other] = await Promise.all([
+      startAgent(a, file(world, 1, [2], first)),
+      startAgent(b, file(world, 2, [1], first)),
+    ])
     await reaches(a, '10.42.0.2')
     await reload(agent, file(world, 1, [2], second))
     await reaches(a, '10.42.0.2')
@@ -180,8 +178,10 @@ describeRoot('agents of secure networks that change', () => {
   it('move to another port by reload, and are followed', async () => {
     const world = await threeHosts()
     const [a, b] = world.hosts
-    const agent = await startAgent(a, file(world, 1, [2], { peer: { endpoint: '198.18.0.2:51820' } }))
-    const other = await startAgent(b, file(world, 2, [1]))
+    const [agent, other] = await Promise.all([
+      startAgent(a, file(world, 1, [2], { peer: { endpoint: '198.18.0.2:51820' } })),
+      startAgent(b, file(world, 2, [1])),
+    ])
     await reaches(a, '10.42.0.2')
     const moved = {
       peer: { endpoint: '198.18.0.2:51820' },
@@ -197,8 +197,7 @@ describeRoot('agents of secure networks that change', () => {
   it('move to another address in the middle of a transfer, and are followed', async () => {
     const world = await threeHosts()
     const [a, b] = world.hosts
-    const agent = await startAgent(a, file(world, 1, [2]))
-    await startAgent(b, file(world, 2, [1]))
+    const [agent] = await Promise.all([startAgent(a, file(world, 1, [2])), startAgent(b, file(world, 2, [1]))])
     await reaches(a, '10.42.0.2')
     const transfer = transferTcp({ from: b, to: a, address: '10.42.0.1' }, 200_000_000)
     const moves = [22, 2, 23]
@@ -223,8 +222,10 @@ describeRoot('agents of secure networks that change', () => {
     const [a, b] = world.hosts
     const psk = presharedKey()
     const shape = { peer: { presharedKeyFile: keyFile(lab!, 'psk', psk) } }
-    const agent = await startAgent(a, file(world, 1, [2], shape))
-    const other = await startAgent(b, file(world, 2, [1], shape))
+    const [agent, other] = await Promise.all([
+      startAgent(a, file(world, 1, [2], shape)),
+      startAgent(b, file(world, 2, [1], shape)),
+    ])
     await reaches(a, '10.42.0.2')
     const old = world.keys[0]!
     world.keys[0] = pair()

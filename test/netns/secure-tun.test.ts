@@ -7,7 +7,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
-import { cannotReach, drops, networkOf, reaches, status, until, untilDropped, vtepd } from '../support/overlay.ts'
+import { cannotReach, drops, networkOf, reaches, status, until, untilDropped } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
 import { keyFile, type Pair, pair, presharedKey, rewrite, secureConfiguration, untilPeer } from '../support/secure.ts'
 import { transferTcp, transferUdp } from '../support/transfer.ts'
@@ -134,12 +134,12 @@ describeRoot('secure layer 3', () => {
       const transfer = transferTcp({ from: hosts[0]!, to: hosts[1]!, address: '10.42.0.2' }, MANY)
       const before = await networkOf(agents[2]!)
       rewrite(agents[0]!, { ...rest, peers: moved })
-      await vtepd(agents[0]!, 'reload')
+      await agents[0]!.reload()
       await cannotReach(hosts[0]!, '10.60.1.1')
       // c is asked now, and has no such address: it is no router, and what it does with the packets is its host's business.
       expect((await networkOf(agents[2]!)).rxPackets - before.rxPackets).toBeGreaterThanOrEqual(2)
       rewrite(agents[0]!, configs[0]!)
-      await vtepd(agents[0]!, 'reload')
+      await agents[0]!.reload()
       await reaches(hosts[0]!, '10.60.1.1')
       await transfer
     })

@@ -1,7 +1,9 @@
-// `vtepd …` as a process, as people run it: the built program, with no VTEPD_ variable but those of the test.
+// `vtepd …` as people run it, with no VTEPD_ variable but those of the test: the built program as a process, or what it does, in
+// this process.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { onTestFinished } from 'vitest'
+import { runLine } from '../../src/cli/run.ts'
 import { built } from '../../src/lab/built.ts'
 
 export interface Ended {
@@ -27,6 +29,44 @@ export function start(words: readonly string[], env: NodeJS.ProcessEnv = {}): Ch
 /** Runs it to its end. */
 export async function vtepd(words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   return ended(start(words, env))
+}
+
+/**
+ * Runs it in this process, where what is asked is the command's answer: no half second to start. One at a time, since what it
+ * writes is known by when it is written.
+ */
+export async function typed(words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const [stdout, stderr] = [new Written(process.stdout), new Written(process.stderr)]
+  const before = process.listeners('SIGINT')
+  try {
+    const code = await runLine(words, { ...plainEnv(), ...env })
+    return { code, signal: null, stdout: stdout.text, stderr: stderr.text }
+  } finally {
+    for (const written of [stdout, stderr]) written.end()
+    for (const listener of process.listeners('SIGINT')) {
+      if (!before.includes(listener)) process.off('SIGINT', listener)
+    }
+  }
+}
+
+// Takes what is written to a stream, until its end.
+class Written {
+  text = ''
+  private readonly stream: NodeJS.WriteStream
+  private readonly write: NodeJS.WriteStream['write']
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.stream = stream
+    this.write = stream.write
+    stream.write = (chunk: Uint8Array | string): boolean => {
+      this.text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString()
+      return true
+    }
+  }
+
+  end(): void {
+    this.stream.write = this.write
+  }
 }
 
 /** What it wrote and how it ended; to be called before it does. */

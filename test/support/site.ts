@@ -20,9 +20,7 @@ export class Site {
     this.host = host
     this.dir = join(host.lab.dir, host.name)
     mkdirSync(this.dir, { recursive: true })
-    host.lab.beforeClose(async () => {
-      if (existsSync(this.path('run/vtepd.sock'))) await this.type('stop')
-    })
+    host.lab.beforeClose(() => this.stop())
   }
 
   /** `vtepd …`, as it is typed: what it says, and how it ends. */
@@ -67,7 +65,19 @@ export class Site {
   }
 
   status(): Promise<Status> {
-    return this.get<Status>('/v1/status')
+    return this.ask<Status>('GET', '/v1/status')
+  }
+
+  // What `vtepd stop` does, if an agent runs.
+  private async stop(): Promise<void> {
+    const door = this.path('run/vtepd.sock')
+    if (!existsSync(door)) return
+    await this.ask('POST', '/v1/stop').catch(() => {})
+    await until(
+      `the end of the agent on ${this.host.name}`,
+      () => existsSync(door),
+      (there) => !there,
+    )
   }
 
   /** Whether an agent answers. */
@@ -79,9 +89,9 @@ export class Site {
   }
 
   // At its socket, which is no process to start.
-  private get<T>(path: string): Promise<T> {
+  private ask<T>(method: string, path: string): Promise<T> {
     return new Promise((resolve, reject) => {
-      const sent = request({ socketPath: this.path('run/vtepd.sock'), path, agent: false }, (response) => {
+      const sent = request({ socketPath: this.path('run/vtepd.sock'), method, path, agent: false }, (response) => {
         let text = ''
         response.setEncoding('utf8').on('data', (more: string) => {
           text += more

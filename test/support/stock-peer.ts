@@ -3,7 +3,7 @@
 //   a: agent, 10.43.0.1 fd00:43::1 ─ eth0 198.18.0.1 fd00:18::1 ──── 198.18.0.2 fd00:18::2 eth0 ─ 10.43.0.2 fd00:43::2, wireguard-go :w
 import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
 import type { Host, Lab } from '../../src/lab/lab.ts'
-import { type Keys, vtepd } from './overlay.ts'
+import type { Keys } from './overlay.ts'
 import { keyFile, type Pair, pair, presharedKey, rewrite, secureConfiguration } from './secure.ts'
 import { freshName, WgLab } from './wg-lab.ts'
 
@@ -85,7 +85,7 @@ export class StockPeer {
   /** Writes the agent's file anew, changed by these, and has it taken. */
   async reload(changed: Options): Promise<void> {
     rewrite(this.agent, this.file(changed))
-    await vtepd(this.agent, 'reload')
+    await this.agent.reload()
   }
 
   /** What wireguard-go says of the agent. */

@@ -1,4 +1,5 @@
-// The built program against a real socket with a fake agent behind it: exit codes, stdout and stderr, signals.
+// The built program against a real socket with a fake agent behind it: exit codes, stdout and stderr, signals. A command is a
+// process (`vtepd`, `start`) where pipes, signals, the environment or the start matter, else it runs in ours (`typed`).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, closeSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -13,7 +14,7 @@ import { Secret } from '../../src/control/secret.ts'
 import { ControlSocket } from '../../src/control/socket.ts'
 import { encodeToken } from '../../src/control/token.ts'
 import { built } from '../../src/lab/built.ts'
-import { ended, plainEnv, start, vtepd } from '../support/command-line.ts'
+import { ended, plainEnv, start, typed, vtepd } from '../support/command-line.ts'
 import { ENTRY, FakeAgent, FOUND, INVITED, JOINED, NEIGHBOUR, ROUTE, STATUS } from '../support/fake-agent.ts'
 import { until } from '../support/overlay.ts'
 import { missing } from '../support/root.ts'
@@ -66,9 +67,10 @@ describe('without an agent', () => {
   test('whatever asks it is exit 3', async () => {
     const dir = temporaryDir()
     const commands = ['status', 'networks', 'peers', 'fdb', 'neigh', 'routes', 'capture', 'reload', 'stop']
-    const results = await Promise.all(commands.map((command) => vtepd([command, '--runtime-dir', dir])))
     const stderr = `vtepd: no agent at ${dir}/vtepd.sock: is \`vtepd up\` running? (--runtime-dir says where)\n`
-    expect(results).toEqual(commands.map(() => ({ code: 3, signal: null, stdout: '', stderr })))
+    for (const command of commands) {
+      expect(await typed([command, '--runtime-dir', dir])).toEqual({ code: 3, signal: null, stdout: '', stderr })
+    }
   })
 
   test('the directory comes from the environment, too', async () => {
@@ -81,9 +83,9 @@ describe('without an agent', () => {
     const dir = temporaryDir()
     for (const name of ['vtepd.sock', 'vtepd.sock.0a1b2c3d', 'vtepd.sock.0a1b2c3d~', 'subnet.env'])
       writeFileSync(join(dir, name), '')
-    expect(await vtepd(['stop', '--cleanup', '--runtime-dir', dir])).toMatchObject({ code: 0, stderr: '' })
+    expect(await typed(['stop', '--cleanup', '--runtime-dir', dir])).toMatchObject({ code: 0, stderr: '' })
     expect(readdirSync(dir)).toEqual(['subnet.env'])
-    expect(await vtepd(['stop', '--cleanup', '--runtime-dir', join(dir, 'none')])).toMatchObject({ code: 0 })
+    expect(await typed(['stop', '--cleanup', '--runtime-dir', join(dir, 'none')])).toMatchObject({ code: 0 })
   })
 
   test('something else at the socket is exit 1', async () => {
@@ -91,7 +93,7 @@ describe('without an agent', () => {
     const server = createServer((client) => client.end('220 mail ready\r\n')).listen(join(dir, 'vtepd.sock'))
     onTestFinished(() => void server.close())
     await once(server, 'listening')
-    const { code, stderr } = await vtepd(['status', '--runtime-dir', dir])
+    const { code, stderr } = await typed(['status', '--runtime-dir', dir])
     expect(code).toBe(1)
     expect(stderr).toMatch(/^vtepd: cannot ask the agent at .*\n$/)
   })
@@ -112,9 +114,8 @@ describe('with an agent', () => {
       [['fdb', 'del', '02:00:00:00:00:01', '--network', 'blue'], { schema: 1 }],
       [['reload'], { schema: 1 }],
     ]
-    const results = await Promise.all(expected.map(([words]) => vtepd([...words, '--json', ...at])))
-    for (const [i, { code, stdout, stderr }] of results.entries()) {
-      const [words, answer] = expected[i]!
+    for (const [words, answer] of expected) {
+      const { code, stdout, stderr } = await typed([...words, '--json', ...at])
       expect([code, stderr], words.join(' ')).toEqual([0, ''])
       expect(stdout.trimEnd().split('\n')).toHaveLength(1)
       expect(JSON.parse(stdout)).toEqual(answer)
@@ -127,12 +128,12 @@ describe('with an agent', () => {
       'NETWORK  VNI  MAC                VTEP        PEER    ORIGIN      AGE\n' +
         'blue      42  02:00:00:00:00:09  198.18.0.2  host-b  learned  1m 15s\n',
     )
-    expect((await vtepd(['neigh', '--network', 'blue', ...at])).stdout).toBe(
+    expect((await typed(['neigh', '--network', 'blue', ...at])).stdout).toBe(
       'NETWORK  IP         MAC                ORIGIN      AGE\n' +
         'blue     10.42.0.9  02:00:00:00:00:09  learned  1m 15s\n',
     )
     for (const command of ['status', 'networks', 'peers']) {
-      const { code, stdout } = await vtepd([command, ...at])
+      const { code, stdout } = await typed([command, ...at])
       expect(code).toBe(0)
       expect(stdout).toMatch(command === 'peers' ? /^host-b /m : /^blue /m)
       expect(stdout).not.toContain('\x1b')
@@ -141,32 +142,32 @@ describe('with an agent', () => {
 
   test('routes and where are tables of what applies; nothing found is exit 1', async () => {
     const { at } = await running()
-    expect((await vtepd(['routes', ...at])).stdout).toBe(
+    expect((await typed(['routes', ...at])).stdout).toBe(
       'NETWORK  PREFIX        PEER    VIA         INTERFACE  ORIGIN  ON HOST\n' +
         'blue     10.42.7.0/24  host-b  198.18.0.2  vt42       static  yes\n',
     )
-    expect((await vtepd(['where', '10.42.7.9', ...at])).stdout).toBe(
+    expect((await typed(['where', '10.42.7.9', ...at])).stdout).toBe(
       'KIND   NETWORK  VNI  IP         PREFIX        VTEP        PEER    VIA         DEVICE  ORIGIN\n' +
         'route  blue      42  10.42.7.9  10.42.7.0/24  198.18.0.2  host-b  198.18.0.2  vt42    static\n',
     )
     const stderr = 'vtepd: nothing is known here of eth0\n'
-    expect(await vtepd(['where', 'eth0', ...at])).toMatchObject({ code: 1, stdout: '', stderr })
-    const json = await vtepd(['where', 'eth0', '--json', ...at])
+    expect(await typed(['where', 'eth0', ...at])).toMatchObject({ code: 1, stdout: '', stderr })
+    const json = await typed(['where', 'eth0', '--json', ...at])
     expect([json.code, JSON.parse(json.stdout)]).toEqual([1, { schema: 1, what: 'eth0', found: [] }])
   })
 
   test('fdb add and del reach it, and need a network', async () => {
     const { agent, at } = await running()
-    await vtepd(['fdb', 'add', '02:00:00:00:00:01', 'host-b', '--network', 'blue', ...at])
-    await vtepd(['fdb', 'del', '02:00:00:00:00:01', ...at], { VTEPD_NETWORK: 'a/b' })
+    await typed(['fdb', 'add', '02:00:00:00:00:01', 'host-b', '--network', 'blue', ...at])
+    await typed(['fdb', 'del', '02:00:00:00:00:01', ...at], { VTEPD_NETWORK: 'a/b' })
     expect(agent.asked).toEqual(['add blue 02:00:00:00:00:01 host-b', 'del a/b 02:00:00:00:00:01'])
-    const { code, stderr } = await vtepd(['fdb', 'del', '02:00:00:00:00:01', ...at])
+    const { code, stderr } = await typed(['fdb', 'del', '02:00:00:00:00:01', ...at])
     expect([code, stderr]).toEqual([2, 'vtepd: --network is missing: stations are kept per network; say which one\n'])
   })
 
   test("the agent's refusals have their exit codes", async () => {
     const { agent, at } = await running()
-    expect(await vtepd(['fdb', '--network', 'green', ...at])).toMatchObject({
+    expect(await typed(['fdb', '--network', 'green', ...at])).toMatchObject({
       code: 2,
       stderr: 'vtepd: network: there is no "green"\n',
     })
@@ -186,7 +187,7 @@ describe('with an agent', () => {
     ]
     for (const [refusal, code, stderr] of cases) {
       agent.refusal = refusal
-      expect(await vtepd(['reload', ...at])).toMatchObject({ code, stderr, stdout: '' })
+      expect(await typed(['reload', ...at])).toMatchObject({ code, stderr, stdout: '' })
     }
   })
 
@@ -199,7 +200,7 @@ describe('with an agent', () => {
         void socket.close()
       }, 300)
     }
-    const { code, stdout } = await vtepd(['stop', '--json', ...at])
+    const { code, stdout } = await typed(['stop', '--json', ...at])
     expect([code, cleaned]).toEqual([0, true])
     expect(JSON.parse(stdout)).toEqual({ schema: 1, pid: 4711 })
   })
@@ -231,7 +232,7 @@ describe('with an agent', () => {
     const other = start(['status', '--watch', ...at])
     const end = ended(other)
     await once(other.stdout, 'data')
-    await vtepd(['stop', ...at])
+    await typed(['stop', ...at])
     expect(await end).toMatchObject({ code: 3, stderr: expect.stringContaining('no agent at') })
   })
 
@@ -252,7 +253,7 @@ describe('with an agent', () => {
 describe('invite and join', () => {
   test('the token is all that stdout gets', async () => {
     const { agent, at } = await running()
-    const { code, stdout, stderr } = await vtepd(['invite', 'host-b', '--network', 'blue', '--expires', '10m', ...at])
+    const { code, stdout, stderr } = await typed(['invite', 'host-b', '--network', 'blue', '--expires', '10m', ...at])
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'vtepd1-AAAA\n' })
     expect(stderr).toContain('on host-b, which calls this host at 198.18.0.1:51820, type: vtepd join TOKEN')
     expect(agent.asked).toEqual(['invite {"name":"host-b","network":"blue","expires":"10m"}'])
@@ -261,7 +262,7 @@ describe('invite and join', () => {
   test('every flag reaches the agent', async () => {
     const { agent, at } = await running()
     const flags = ['--endpoint', 'a:1', '--endpoint', 'b', '--address', '10.9.0.1/24', '--device', 'tun', '--port', '9']
-    await vtepd(['invite', 'host-b', ...flags, ...at])
+    await typed(['invite', 'host-b', ...flags, ...at])
     expect(JSON.parse(agent.asked[0]!.replace('invite ', ''))).toEqual({
       name: 'host-b',
       device: 'tun',
@@ -273,9 +274,9 @@ describe('invite and join', () => {
 
   test('as JSON they are one object each', async () => {
     const { at } = await running()
-    const invited = await vtepd(['invite', 'host-b', '--json', ...at])
+    const invited = await typed(['invite', 'host-b', '--json', ...at])
     expect(JSON.parse(invited.stdout)).toEqual({ schema: 1, ...INVITED, started: null })
-    const joined = await vtepd(['join', TOKEN, '--json', ...at])
+    const joined = await typed(['join', TOKEN, '--json', ...at])
     expect(JSON.parse(joined.stdout)).toEqual({ schema: 1, ...JOINED, started: null })
   })
 
@@ -302,7 +303,7 @@ describe('invite and join', () => {
     ],
   ])('%s is exit 2, and nobody is asked', async (token, stderr) => {
     const { agent, at } = await running()
-    expect(await vtepd(['join', token, ...at])).toMatchObject({ code: 2, stdout: '', stderr })
+    expect(await typed(['join', token, ...at])).toMatchObject({ code: 2, stdout: '', stderr })
     expect(agent.asked).toEqual([])
   })
 
@@ -314,8 +315,8 @@ describe('invite and join', () => {
   ])('status %i is exit %i', async (status, code) => {
     const { agent, at } = await running()
     agent.refusal = new ApiError(status, 'no')
-    expect(await vtepd(['join', TOKEN, ...at])).toMatchObject({ code, stdout: '', stderr: 'vtepd: no\n' })
-    expect(await vtepd(['invite', 'host-b', ...at])).toMatchObject({ code, stdout: '', stderr: 'vtepd: no\n' })
+    expect(await typed(['join', TOKEN, ...at])).toMatchObject({ code, stdout: '', stderr: 'vtepd: no\n' })
+    expect(await typed(['invite', 'host-b', ...at])).toMatchObject({ code, stdout: '', stderr: 'vtepd: no\n' })
   })
 
   test('a file of one’s own is no place to write to, and that is exit 2', async () => {
@@ -324,7 +325,7 @@ describe('invite and join', () => {
       ['invite', 'host-b'],
       ['join', TOKEN],
     ]) {
-      const { code, stderr } = await vtepd([...words, '-c', 'x.yaml', ...at])
+      const { code, stderr } = await typed([...words, '-c', 'x.yaml', ...at])
       expect(code).toBe(2)
       expect(stderr).toContain('keep the file as DIR/vtepd.yaml and give --config-dir DIR')
     }
@@ -380,18 +381,18 @@ describe('capture', () => {
       () => agent.sinks.size,
       (n) => n === 1,
     )
-    await vtepd(['stop', ...at])
+    await typed(['stop', ...at])
     expect(await end).toMatchObject({ code: 0, stderr: '' })
   })
 
   test('of an unknown network, into a directory, and of no packets is refused', async () => {
     const { at, dir } = await running()
-    expect(await vtepd(['capture', '--network', 'green', ...at])).toMatchObject({ code: 2, stdout: '' })
-    expect(await vtepd(['capture', '-w', dir, ...at])).toMatchObject({
+    expect(await typed(['capture', '--network', 'green', ...at])).toMatchObject({ code: 2, stdout: '' })
+    expect(await typed(['capture', '-w', dir, ...at])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('cannot write the capture'),
     })
-    expect(await vtepd(['capture', '-n', '0', ...at])).toMatchObject({
+    expect(await typed(['capture', '-n', '0', ...at])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--count'),
     })
@@ -546,14 +547,14 @@ describe('config', () => {
     'node: host-a\nnetworks: { blue: { vni: 42, security: plain } }\npeers: { host-b: { endpoint: 198.18.0.2 } }\n'
 
   test('check says that it is good, or every fault', async () => {
-    expect(await vtepd(['config', 'check', file(GOOD)])).toEqual({
+    expect(await typed(['config', 'check', file(GOOD)])).toEqual({
       code: 0,
       signal: null,
       stdout: 'good: node host-a, 1 network, 1 peer\n',
       stderr: '',
     })
     const path = file('networks: { blue: { vni: -1, security: plain, color: red } }\n')
-    const { code, stdout, stderr } = await vtepd(['config', 'check', path])
+    const { code, stdout, stderr } = await typed(['config', 'check', path])
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(
       /^vtepd: .*vtepd\.yaml: 2 faults:\n {2}networks\.blue\.vni: .*\n {2}networks\.blue\.color: .*\n$/,
@@ -561,19 +562,19 @@ describe('config', () => {
   })
 
   test('check takes -c as well, and has JSON', async () => {
-    const { stdout } = await vtepd(['config', 'check', '-c', file(GOOD), '--json'])
+    const { stdout } = await typed(['config', 'check', '-c', file(GOOD), '--json'])
     expect(JSON.parse(stdout)).toEqual({ schema: 1, node: 'host-a', networks: ['blue'], peers: ['host-b'] })
   })
 
   test('check reads key files, and finds them from the directory of the file', async () => {
     const path = file(`privateKeyFile: key\nnetworks: { blue: { vni: 42 } }\npeers: { b: { publicKey: ${OTHER} } }\n`)
     const key = join(dirname(path), 'key')
-    expect(await vtepd(['config', 'check', path])).toMatchObject({
+    expect(await typed(['config', 'check', path])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining(`privateKeyFile: there is no file ${key}; make a key: (umask 077 &&`),
     })
     writeFileSync(key, `${PRIVATE}\n`, { mode: 0o600 })
-    expect(await vtepd(['config', 'check', path])).toMatchObject({ code: 0, stderr: '' })
+    expect(await typed(['config', 'check', path])).toMatchObject({ code: 0, stderr: '' })
   })
 
   test('check takes every example, once there is a key', async () => {
@@ -581,14 +582,11 @@ describe('config', () => {
     const key = join(dir, 'key')
     writeFileSync(key, PRIVATE, { mode: 0o600 })
     const names = readdirSync('config/examples')
-    const results = await Promise.all(
-      names.map((name) => {
-        const text = readFileSync(join('config/examples', name), 'utf8')
-        writeFileSync(join(dir, name), text.replace(/^privateKeyFile: \S+/m, `privateKeyFile: ${key}`))
-        return vtepd(['config', 'check', join(dir, name)])
-      }),
-    )
-    expect(results.map(({ code, stderr }) => [code, stderr])).toEqual(names.map(() => [0, '']))
+    for (const name of names) {
+      const text = readFileSync(join('config/examples', name), 'utf8')
+      writeFileSync(join(dir, name), text.replace(/^privateKeyFile: \S+/m, `privateKeyFile: ${key}`))
+      expect(await typed(['config', 'check', join(dir, name)]), name).toMatchObject({ code: 0, stderr: '' })
+    }
   })
 
   describe('import wg-quick', () => {
@@ -610,7 +608,7 @@ AllowedIPs = 10.10.0.0/24
 
     test('prints a configuration that check takes, and puts the keys into files', async () => {
       const { dir, path, key } = conf(CONF)
-      const { code, stdout, stderr } = await vtepd(['config', 'import', 'wg-quick', path, '--key-out', key])
+      const { code, stdout, stderr } = await typed(['config', 'import', 'wg-quick', path, '--key-out', key])
       expect(code).toBe(0)
       expect(stderr).toBe(
         `vtepd: ${path}: not carried over: DNS (line 4): the agent leaves name resolution alone: ` +
@@ -623,7 +621,7 @@ AllowedIPs = 10.10.0.0/24
       }
       expect(stdout + stderr).not.toContain(PRIVATE)
       writeFileSync(join(dir, 'vtepd.yaml'), `node: host-a\n${stdout}`)
-      expect(await vtepd(['config', 'check', join(dir, 'vtepd.yaml')])).toMatchObject({
+      expect(await typed(['config', 'check', join(dir, 'vtepd.yaml')])).toMatchObject({
         code: 0,
         stdout: 'good: node host-a, 1 network, 1 peer\n',
       })
@@ -631,7 +629,7 @@ AllowedIPs = 10.10.0.0/24
 
     test('has JSON', async () => {
       const { path, key } = conf(CONF)
-      const { stdout } = await vtepd(['config', 'import', 'wg-quick', path, '--key-out', key, '--vni', '7', '-j'])
+      const { stdout } = await typed(['config', 'import', 'wg-quick', path, '--key-out', key, '--vni', '7', '-j'])
       expect(JSON.parse(stdout)).toMatchObject({
         schema: 1,
         config: { privateKeyFile: key, networks: { wg0: { vni: 7, device: 'tun' } } },
@@ -641,13 +639,13 @@ AllowedIPs = 10.10.0.0/24
 
     test('refuses to print keys, and to write over a file', async () => {
       const { dir, path, key } = conf(CONF)
-      expect(await vtepd(['config', 'import', 'wg-quick', path])).toMatchObject({
+      expect(await typed(['config', 'import', 'wg-quick', path])).toMatchObject({
         code: 2,
         stdout: '',
         stderr: `vtepd: ${path} holds 2 keys, which are not printed: name a file for the private one with --key-out FILE; preshared ones go beside it\n`,
       })
       writeFileSync(join(dir, 'wg0-peer-1.psk'), 'mine')
-      expect(await vtepd(['config', 'import', 'wg-quick', path, '--key-out', key])).toMatchObject({
+      expect(await typed(['config', 'import', 'wg-quick', path, '--key-out', key])).toMatchObject({
         code: 1,
         stdout: '',
         stderr: `vtepd: ${join(dir, 'wg0-peer-1.psk')} is there already; remove it, or name another with --key-out\n`,
@@ -659,7 +657,7 @@ AllowedIPs = 10.10.0.0/24
 
     test('writes nothing for what the agent would not take', async () => {
       const { dir, path, key } = conf(CONF.replace(OTHER, PUBLIC))
-      const { code, stderr, stdout } = await vtepd(['config', 'import', 'wg-quick', path, '--key-out', key])
+      const { code, stderr, stdout } = await typed(['config', 'import', 'wg-quick', path, '--key-out', key])
       expect([code, stdout]).toEqual([2, ''])
       expect(stderr).toMatch(/peers\.peer-1\.publicKey: it is this host's own public key/)
       expect(readdirSync(dir)).toEqual(['wg0.conf'])
@@ -671,13 +669,13 @@ AllowedIPs = 10.10.0.0/24
       [null, ['--key-out', '/nowhere/key'], 1, '/nowhere/key: no such directory; make it: mkdir -p -m 0755 /nowhere'],
     ])('fails in words: %s %j', async (name, words, code, said) => {
       const path = name ?? conf(CONF).path
-      const result = await vtepd(['config', 'import', 'wg-quick', path, ...words])
+      const result = await typed(['config', 'import', 'wg-quick', path, ...words])
       expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(said) })
     })
 
     test('lists every fault of the file by its line', async () => {
       const { path } = conf('[Interface]\nMTU = x\nKey = 1\n')
-      expect(await vtepd(['config', 'import', 'wg-quick', path])).toMatchObject({
+      expect(await typed(['config', 'import', 'wg-quick', path])).toMatchObject({
         code: 2,
         stderr: `vtepd: ${path}: 2 faults:\n  line 2: MTU: want 0..65535, got "x"; mend it there\n  line 3: Key: no key of [Interface]; mend it there\n`,
       })
@@ -686,18 +684,18 @@ AllowedIPs = 10.10.0.0/24
     test('takes a file without a key when it is told where one is', async () => {
       const bare = CONF.replace(/^P.*Key = .*\n/m, '').replace(/^PresharedKey.*\n/m, '')
       const { dir, path, key } = conf(bare)
-      expect(await vtepd(['config', 'import', 'wg-quick', path])).toMatchObject({
+      expect(await typed(['config', 'import', 'wg-quick', path])).toMatchObject({
         code: 2,
         stderr: expect.stringContaining('has no PrivateKey'),
       })
-      const { code, stdout } = await vtepd(['config', 'import', 'wg-quick', path, '--key-out', key])
+      const { code, stdout } = await typed(['config', 'import', 'wg-quick', path, '--key-out', key])
       expect([code, stdout]).toEqual([0, expect.stringContaining(`privateKeyFile: ${key}\n`)])
       expect(readdirSync(dir)).toEqual(['wg0.conf'])
     })
   })
 
   test('schema is the JSON Schema', async () => {
-    const { stdout } = await vtepd(['config', 'schema'])
+    const { stdout } = await typed(['config', 'schema'])
     expect(JSON.parse(stdout)).toEqual(jsonSchema())
   })
 })
