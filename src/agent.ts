@@ -221,8 +221,8 @@ export class Agent implements AgentApi {
     return removeStation(this.mailbox, this.find(network), mac)
   }
 
-  leases(network?: string): LeaseRow[] {
-    return this.flannels.leases().filter((row) => network === undefined || row.network === network)
+  leases(network?: string): Promise<LeaseRow[]> {
+    return this.flannels.leases(network)
   }
 
   routes(network?: string): RouteEntry[] {
@@ -240,9 +240,13 @@ export class Agent implements AgentApi {
     const faults = unchangeable(this.config, next)
     if (faults.length > 0)
       throw new ApiError(409, 'the file asks for what cannot change live; restart the agent', faults)
-    await this.inTurn(() => this.replace(next))
-    await this.wg?.sync(next)
-    await this.flannels.sync(next, this.underlay)
+    await this.flannels.announce(next)
+    try {
+      await this.inTurn(() => this.replace(next))
+      await this.wg?.sync(next)
+    } finally {
+      await this.flannels.sync(this.config, this.underlay)
+    }
     this.log.info('configuration reloaded')
   }
 

@@ -94,7 +94,7 @@ export interface LeaseRow {
   vtepMac: string | null
   publicKey: string | null
   own: boolean
-  /** null: a reservation, which does not expire. */
+  /** null: a reservation, which does not expire; or the store does not say. */
   expiresSeconds: number | null
   state: 'programmed' | 'refused' | 'ignored'
   /** When it is not programmed. */
@@ -171,7 +171,7 @@ export interface AgentApi {
   neighbours(network?: string): Promise<NeighbourEntry[]>
   fdbAdd(network: string, mac: string, vtep: string): Promise<void>
   fdbDel(network: string, mac: string): Promise<void>
-  leases(network?: string): LeaseRow[]
+  leases(network?: string): Promise<LeaseRow[]>
   routes(network?: string): RouteEntry[]
   where(what: string): Promise<Found[]>
   reload(): Promise<void>

@@ -63,7 +63,9 @@ const ROUTES: readonly Route[] = [
     path: '/v1/leases',
     query: ['network'],
     methods: {
-      GET: ({ api, url, response }) => answer(response, 200, { schema: 1, leases: api.leases(networkOf(url)) }),
+      GET: async ({ api, url, response }) => {
+        answer(response, 200, { schema: 1, leases: await api.leases(networkOf(url)) })
+      },
     },
   },
   {

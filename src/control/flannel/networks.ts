@@ -2,6 +2,7 @@
 // that handed over: networks and members to the overlay, routes to the host, subnet.env to whoever waits for it. Changes
 // of one network are taken together. Cold.
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { LeaseRow } from '../api.ts'
 import type { MoreNetworks } from '../host-rules.ts'
 import type { Config, FlannelConfig, NetworkConfig, PeerConfig } from '../model.ts'
@@ -15,6 +16,11 @@ import { vtepMac } from './vtep-mac.ts'
 
 /** Milliseconds in which further changes of a membership are gathered. */
 const GATHER = 100
+/** Milliseconds that the store may take to have our next key, and the members to hear of it. */
+const TAKEN = 3000
+const HEARD = 1000
+/** Milliseconds between two looks. */
+const LOOK = 20
 /** Milliseconds after which what could not be done is tried again. */
 const AGAIN = 5000
 
@@ -62,6 +68,11 @@ export class Flannels {
     await this.p.applyRules()
   }
 
+  /** Tells the members of the key that `next` has before it is used; resolves when they have had the time to hear of it. */
+  async announce(next: Config): Promise<void> {
+    await Promise.all([...this.all.values()].map((one) => one.announce(next)))
+  }
+
   /** What the overlay has to have beside the configuration's own networks. */
   networks(): NetworkConfig[] {
     return [...this.all.values()].flatMap((one) => one.network ?? [])
@@ -86,8 +97,9 @@ export class Flannels {
     for (const one of this.all.values()) one.hostChanged()
   }
 
-  leases(): LeaseRow[] {
-    return [...this.all.values()].flatMap((one) => one.leases(Date.now()))
+  async leases(network?: string): Promise<LeaseRow[]> {
+    const of = [...this.all].filter(([name]) => network === undefined || name === network)
+    return (await Promise.all(of.map(([, one]) => one.leases()))).flat()
   }
 
   /** `release`: our leases are given back. */
@@ -161,11 +173,22 @@ class Flannel {
     await this.follower.stop(release)
   }
 
-  leases(now: number): LeaseRow[] {
+  async leases(): Promise<LeaseRow[]> {
     const { current } = this.follower
     if (!current) return []
+    const known = [current.own, ...current.members.values(), ...current.ignored.flatMap(({ lease }) => lease ?? [])]
+    const expiries = await this.follower.expiries(known.map(({ key }) => key))
     const isPlaced = (peer: string): boolean => this.p.isPlaced(this.file.name, peer)
-    return leaseRows(current, { network: this.file.name, fault: this.said, places: this.places, isPlaced, now })
+    const { places, said: fault } = this
+    return leaseRows(current, { network: this.file.name, fault, places, isPlaced, expiries, now: Date.now() })
+  }
+
+  async announce({ publicKey }: Config): Promise<void> {
+    if (this.file.security !== 'secure' || publicKey === this.config.publicKey || !this.ready) return
+    this.follower.setIdentity({ ...this.identity(), publicKey })
+    const end = performance.now() + TAKEN
+    while (this.follower.current?.own.publicKey !== publicKey && performance.now() < end) await pause(LOOK)
+    await pause(HEARD)
   }
 
   private get subnetFile(): string {
