@@ -122,7 +122,7 @@ export class Agent implements AgentApi {
     this.flannels = new Flannels({
       runtimeDir: options.runtimeDir,
       log: options.log,
-      follow: openFollower,
+      follow: (file, config, who, subnetFile) => openFollower(file, config, who, subnetFile, options.log),
       onLink: () => null,
       setMembers: (network, members) => this.overlay.setMembers(network, members),
       apply: () => this.applyAll(this.config, this.underlay),

@@ -25,7 +25,7 @@ const EXPIRY_NOISE_MS = 2000
 const WAIT_MAX_MS = 2 ** 31 - 1
 
 export interface FollowerOptions {
-  /** Shared by networks; closed by who made it. */
+  /** Its own: closed when it stops. */
   readonly store: KvStore
   readonly prefix: string
   readonly identity: Identity
@@ -134,6 +134,7 @@ export class StoreFollower
     await this.work
     const action = release ? this.keeper.release : null
     if (action) await this.perform(action)
+    this.options.store.close()
   }
 
   private setConfig(text: string | null): void {
