@@ -1,11 +1,13 @@
 // The client against real etcd: what it promises in src/control/etcd/kv.ts, with servers that die, stop, forget and refuse.
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Etcd } from '../../src/control/etcd/etcd.ts'
 import { type Change, type KeyEvent, NO_LEASE, type StoreError, type WatchEvents } from '../../src/control/etcd/kv.ts'
 import type { Credentials, Timing } from '../../src/control/etcd/link.ts'
 import { Secret } from '../../src/control/secret.ts'
-import { EtcdServer } from '../support/etcd.ts'
+import { certificates, EtcdServer } from '../support/etcd.ts'
 import { missing } from '../support/root.ts'
+import { temporaryDir } from '../support/temporary.ts'
 
 const NOBODY: Credentials = { ca: null, cert: null, key: null, login: null }
 const QUICK: Timing = { keepaliveMs: 400, keepaliveTimeoutMs: 400, callMs: 1000, listMs: 3000 }
@@ -174,6 +176,29 @@ describe.skipIf(why !== null)(`one etcd${why ? ` (needs ${why})` : ''}`, () => {
     await expect(needless.get('/net/a')).rejects.toThrow('remove username and passwordFile')
   })
 })
+
+const noTls = why ?? missing(['openssl'])
+test.skipIf(noTls !== null)(
+  `TLS both ways, and what is said when one lacks${noTls ? ` (needs ${noTls})` : ''}`,
+  async () => {
+    const tls = await certificates(temporaryDir())
+    const server = await EtcdServer.start(tls)
+    onTestFinished(() => server.remove())
+    const [authority, own, ownKey] = [tls.ca, tls.client.cert, tls.client.key].map((path) => readFileSync(path)) as [
+      Buffer,
+      Buffer,
+      Buffer,
+    ]
+    const store = open([server.endpoint], { ca: authority, cert: own, key: ownKey })
+    const heard = new Heard()
+    store.watch({ key: '/tls/', prefix: true }, 1 + (await store.get('/tls/a')).revision, heard)
+    expect(await store.commit(put('/tls/a', '1'))).toMatchObject({ done: true })
+    await until(() => expect(heard.events).toEqual(['/tls/a=1']))
+    await expect(open([server.endpoint]).get('/tls/a')).rejects.toThrow('its certificate does not do')
+    await expect(open([server.endpoint], { ca: authority }).get('/tls/a')).rejects.toMatchObject({ kind: 'away' })
+    await expect(open([server.endpoint.replace('https', 'http')]).get('/tls/a')).rejects.toMatchObject({ kind: 'away' })
+  },
+)
 
 describe.skipIf(why !== null)(`three etcds${why ? ` (needs ${why})` : ''}`, () => {
   let servers: EtcdServer[] = []

@@ -253,6 +253,18 @@ describe.skipIf(why !== null)(`a network in etcd${why ? ` (needs ${why})` : ''}`
     expect(Math.min(...a.changes.slice(1).map((change) => change.members.size))).toBe(1)
   })
 
+  test('is built up again when etcd has lost everything', async () => {
+    const [a, b] = [host(1), host(2)]
+    await until(() => expect([...a.members, ...b.members].sort()).toEqual([a.own, b.own].sort()))
+    const [keyA, keyB] = [a.own!, b.own!]
+    await server.wipe()
+    await until(() => expect(a.said.join()).toContain('config is gone from the store: going on with what it was'))
+    await until(async () => expect(await keys()).toEqual([keyA, keyB].sort().map((key) => `${prefix}/subnets/${key}`)))
+    await until(() => expect([a.members, b.members]).toEqual([[keyB], [keyA]]))
+    await server.ctl('put', `${prefix}/config`, VXLAN)
+    await until(() => expect(a.said.at(-1)).toBe('well'))
+  })
+
   test('follows its configuration, and lets nothing faulty in', async () => {
     await server.ctl('del', `${prefix}/config`)
     const a = host(1)

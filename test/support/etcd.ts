@@ -2,7 +2,7 @@
 // end. Short heartbeats make a leader within a moment.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,10 +13,11 @@ const ROOM = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 export interface EtcdTls {
   readonly ca: string
+  /** The server's. */
   readonly cert: string
   readonly key: string
-  /** Clients must show a certificate. */
-  readonly mutual: boolean
+  /** Clients must show one, too: this. */
+  readonly client: { readonly cert: string; readonly key: string }
 }
 
 export class EtcdServer {
@@ -54,7 +55,7 @@ export class EtcdServer {
         ...['--heartbeat-interval', '50', '--election-timeout', '500', '--grpc-keepalive-min-time', '100ms'],
         ...['--logger', 'zap', '--log-level', 'warn'],
         ...(tls ? ['--cert-file', tls.cert, '--key-file', tls.key] : []),
-        ...(tls?.mutual ? ['--client-cert-auth', '--trusted-ca-file', tls.ca] : []),
+        ...(tls ? ['--client-cert-auth', '--trusted-ca-file', tls.ca] : []),
       ]
       return new EtcdServer(client, args, dir, tls)
     })
@@ -70,9 +71,9 @@ export class EtcdServer {
 
   /** etcdctl against this server. Resolves to what it printed. */
   async ctl(...args: string[]): Promise<string> {
-    const tls = this.tls ? ['--cacert', this.tls.ca] : []
-    const pair = this.tls?.mutual ? ['--cert', this.tls.cert, '--key', this.tls.key] : []
-    const command = ['env', 'ETCDCTL_API=3', 'etcdctl', '--endpoints', this.endpoint, ...tls, ...pair, ...args]
+    const { tls: own } = this
+    const tls = own ? ['--cacert', own.ca, '--cert', own.client.cert, '--key', own.client.key] : []
+    const command = ['env', 'ETCDCTL_API=3', 'etcdctl', '--endpoints', this.endpoint, ...tls, ...args]
     return (await finish(start(command), command)).stdout.trim()
   }
 
@@ -88,6 +89,13 @@ export class EtcdServer {
     const ended = once(child, 'exit')
     child.kill('SIGKILL')
     await ended
+  }
+
+  /** All is forgotten, as by a restore of an empty backup. */
+  async wipe(): Promise<void> {
+    await this.kill()
+    rmSync(join(this.dir, 'data'), { recursive: true })
+    await this.restart()
   }
 
   async restart(): Promise<void> {
@@ -127,6 +135,35 @@ export class EtcdServer {
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
     }
+  }
+}
+
+/** An authority, a server's certificate for 127.0.0.1 and a client's, as files in `dir`. */
+export async function certificates(dir: string): Promise<EtcdTls> {
+  const file = (name: string): string => join(dir, name)
+  const openssl = (...args: string[]) => finish(start(['openssl', ...args]), ['openssl', ...args])
+  const fresh = (name: string) => [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-keyout',
+    file(`${name}.key`),
+  ]
+  await openssl('req', '-x509', ...fresh('ca'), '-out', file('ca.pem'), '-subj', '/CN=authority', '-days', '2')
+  writeFileSync(file('names'), 'subjectAltName=IP:127.0.0.1\n')
+  for (const name of ['server', 'client']) {
+    await openssl('req', ...fresh(name), '-out', file(`${name}.csr`), '-subj', `/CN=${name}`)
+    const authority = ['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial']
+    const out = ['-out', file(`${name}.pem`), '-days', '2', '-extfile', file('names')]
+    await openssl('x509', '-req', '-in', file(`${name}.csr`), ...authority, ...out)
+  }
+  return {
+    ca: file('ca.pem'),
+    cert: file('server.pem'),
+    key: file('server.key'),
+    client: { cert: file('client.pem'), key: file('client.key') },
   }
 }
 

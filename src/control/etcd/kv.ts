@@ -28,7 +28,7 @@ export type KeyEvent =
 export interface WatchEvents {
   /** In the order of revisions, each once; `revision`: all up to it has been said. */
   changed(events: readonly KeyEvent[], revision: number): void
-  /** History that was needed is gone: list again, and watch from there. The watch has ended. */
+  /** History that was needed is gone, or is another now: list again, and watch from there. The watch has ended. */
   compacted(): void
   /** The watch is broken, for the first time or again; it is tried again. */
   broken(why: StoreError): void

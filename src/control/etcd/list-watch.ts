@@ -64,6 +64,8 @@ export class ListWatch {
 
   private again(): void {
     if (this.isClosed) return
+    this.watch?.close()
+    this.watch = null
     this.timer = setTimeout(() => void this.list(), this.pauseMs)
     this.pauseMs = Math.min(this.pauseMs * 2, LONGEST_PAUSE_MS)
   }

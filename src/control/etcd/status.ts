@@ -16,6 +16,7 @@ const TEXTS: readonly [RegExp, StoreErrorKind, string][] = [
   [/authentication is not enabled/, 'refused', 'it has no users: remove username and passwordFile'],
   [/user name is empty/, 'refused', 'it has users: give username and passwordFile'],
   [/permission denied/, 'refused', 'it does not permit that to this user'],
+  [/database space exceeded/, 'refused', 'it has no space left and takes no writes (see `etcdctl alarm list`)'],
   [/no leader/, 'away', 'it has no leader'],
   [/[Dd]eadline exceeded/, 'away', 'no answer in time'],
   [/ECONNREFUSED/, 'away', 'nobody listens there'],

@@ -108,6 +108,12 @@ export class Watch {
       return
     }
     if (answer.created) {
+      // A store that was put back to what it was once: what we know of it is of another time.
+      if (Number(answer.header.revision) < this.next - 1) {
+        this.close()
+        this.events.compacted()
+        return
+      }
       clearTimeout(this.timer ?? undefined)
       this.timer = null
       this.pauseMs = FIRST_PAUSE_MS

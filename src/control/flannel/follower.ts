@@ -23,6 +23,8 @@ const ASKED_AT_ONCE = 64
 /** Two readings of two clocks are not taken at the same moment. */
 const EXPIRY_NOISE_MS = 2000
 const WAIT_MAX_MS = 2 ** 31 - 1
+/** For a store that is away nobody waits at the end. */
+const STOP_MS = 3000
 
 export interface FollowerOptions {
   /** Its own: closed when it stops. */
@@ -131,9 +133,9 @@ export class StoreFollower
     for (const follow of this.follows) follow.close()
     for (const timer of [this.timer, this.gathering]) clearTimeout(timer ?? undefined)
     for (const name of [...this.troubles.keys()]) this.forget(name)
-    await this.work
+    await soon(this.work)
     const action = release ? this.keeper.release : null
-    if (action) await this.perform(action)
+    if (action) await soon(this.perform(action))
     this.options.store.close()
   }
 
@@ -290,6 +292,15 @@ export class StoreFollower
     if (text === '') this.emit('well')
     else this.emit('trouble', text)
   }
+}
+
+async function soon(work: Promise<unknown> | null): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, STOP_MS)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
 }
 
 function isSameLease(a: Lease, b: Lease): boolean {

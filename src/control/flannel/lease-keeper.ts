@@ -14,6 +14,8 @@ import { choose, fits, overlaps, prefixesOf } from './subnets.ts'
 
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 10_000
+/** One after the other, before anybody hears of it. */
+const FAILURES = 3
 /** Between two tries when no subnet is free. */
 const FULL_PAUSE_MS = 2000
 /** Losers of a race do not meet again at once. */
@@ -83,6 +85,7 @@ export class LeaseKeeper {
   private pending: Action | null = null
   private notBefore = 0
   private pauseMs = FIRST_PAUSE_MS
+  private failures = 0
   private races = 0
   private mends = 0
   private mendedAt = Number.NEGATIVE_INFINITY
@@ -146,6 +149,8 @@ export class LeaseKeeper {
       return
     }
     this.pauseMs = FIRST_PAUSE_MS
+    if (this.failures > 0) this.trouble = null
+    this.failures = 0
     if (outcome.is === 'told') this.told(now, outcome.ttlSec)
     else this.committed(now, action, outcome, table)
   }
@@ -166,7 +171,7 @@ export class LeaseKeeper {
     if (!held) return this.seek(now, table, desired)
     const row = table.get(held.key)
     if (!row) return this.lost(now, table, desired, held)
-    if (row.modRevision > held.modRevision && !this.isStillOurs(now, row, desired, held)) {
+    if (row.modRevision !== held.modRevision && !this.isStillOurs(now, row, desired, held)) {
       return this.next(now, table, desired)
     }
     if (!fits(held.subnets, desired.config)) return this.giveUp(held, 'does not fit the network any more')
@@ -271,7 +276,8 @@ export class LeaseKeeper {
   }
 
   private failed(now: number, error: StoreError): void {
-    if (error.kind === 'refused') this.trouble = error.message
+    this.failures++
+    if (error.kind === 'refused' || this.failures >= FAILURES) this.trouble = error.message
     this.notBefore = now + this.pauseMs * (0.5 + this.options.random() / 2)
     this.pauseMs = Math.min(this.pauseMs * 2, LONGEST_PAUSE_MS)
   }

@@ -47,6 +47,12 @@ export class LeaseTable {
 
   /** What was not in it is gone, unless it was written later. */
   replace({ revision, entries }: Listing): void {
+    // A store that was put back to what it was once: nothing of ours is later than it.
+    if (revision < this.revision) {
+      this.byKey.clear()
+      this.buried.clear()
+      this.revision = 0
+    }
     const there = new Set(entries.map((entry) => entry.key))
     for (const row of this.byKey.values()) {
       if (row.modRevision <= revision && !there.has(this.directory + row.key)) this.byKey.delete(row.key)
