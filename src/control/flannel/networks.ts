@@ -28,8 +28,8 @@ export interface FlannelsParts {
   readonly runtimeDir: string
   readonly log: { info(line: string): void; warn(line: string): void }
   follow(file: FlannelConfig, config: Config, identity: Identity, subnetFile: string): Follower
-  /** The interface on whose link an address is; null: on none. */
-  onLink(address: string): string | null
+  /** Asks the host by which interface an address is reached without a gateway. */
+  links(): (address: string) => string | null
   /** Puts these members in the place of those before. True: say the same again soon, something is under way. */
   setMembers(network: string, members: ReadonlyMap<string, PeerConfig>): Promise<boolean>
   /** `networks()` is other than before: makes the overlay what it should be. */
@@ -158,9 +158,8 @@ class Flannel {
   }
 
   hostChanged(): void {
-    const backend = this.follower.current?.config.backend
-    const minds = backend?.type === 'host-gw' || (backend?.type === 'vxlan' && backend.directRouting)
-    if (minds && this.placer) this.gather(GATHER)
+    const { current } = this.follower
+    if (current && this.placer && this.isDirect(current)) this.gather(GATHER)
   }
 
   async stop(release: boolean): Promise<void> {
@@ -225,7 +224,7 @@ class Flannel {
   private async program(): Promise<void> {
     const m = this.follower.current
     if (!m || this.stopped) return
-    const here: Here = { ...this.here(), onLink: (address) => this.p.onLink(address) }
+    const here: Here = { ...this.here(), onLink: this.isDirect(m) ? this.p.links() : () => null }
     const fault = storeFault(this.file, m.config, here)
     if (fault !== null) {
       this.say(fault)
@@ -240,9 +239,14 @@ class Flannel {
     await this.become(network)
     this.route()
     this.say('')
+    if (!this.ready) this.p.log.info(`network ${this.file.name}: ${mine(m)}, ${counted(this.places.size)} in place`)
     this.ready = true
     this.write({ config: m.config, own: m.own, mtu, masquerade: this.config.rules.masquerade })
     this.p.ready()
+  }
+
+  private isDirect({ config: { backend } }: Membership): boolean {
+    return backend.type === 'host-gw' || (backend.type === 'vxlan' && backend.directRouting)
   }
 
   private here(): Omit<Here, 'onLink'> {
@@ -296,7 +300,7 @@ class Flannel {
   private say(fault: string): void {
     if (fault === this.said) return
     this.said = fault
-    if (fault === '') this.p.log.info(`network ${this.file.name}: ${this.places.size} members`)
+    if (fault === '') this.p.log.info(`network ${this.file.name}: is there again`)
     else {
       this.ready = false
       this.p.log.warn(`network ${this.file.name}: ${fault}`)
@@ -308,4 +312,12 @@ function peersOf(places: Iterable<MemberPlace>): Map<string, PeerConfig> {
   const peers = new Map<string, PeerConfig>()
   for (const place of places) for (const peer of place.peers) peers.set(peer.name, peer)
   return peers
+}
+
+function mine({ own, config }: Membership): string {
+  return `our subnet is ${[own.subnet, own.subnet6].filter((one) => one !== null).join(' and ')}, by ${config.backend.type}`
+}
+
+function counted(members: number): string {
+  return members === 1 ? 'one other member' : `${members} other members`
 }
