@@ -260,10 +260,10 @@ export class Agent implements AgentApi {
     return this.members.join(request)
   }
 
-  stop(): void {
+  stop(release = false): void {
     if (this.stopping) return
     this.stopping = true
-    void this.inTurn(() => this.shutDown()).catch((error: unknown) => this.log.error(String(error)))
+    void this.inTurn(() => this.shutDown(release)).catch((error: unknown) => this.log.error(String(error)))
   }
 
   capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void {
@@ -385,7 +385,7 @@ export class Agent implements AgentApi {
     }
   }
 
-  private async shutDown(): Promise<void> {
+  private async shutDown(release = false): Promise<void> {
     this.stopping = true
     this.names.close()
     this.mtus.close()
@@ -393,7 +393,7 @@ export class Agent implements AgentApi {
     this.membership?.close()
     await this.firewall.close()
     try {
-      await this.flannels.stop(false)
+      await this.flannels.stop(release)
       await this.wg?.close()
       await this.applied?.removeAll()
       this.applied?.tunnels.close()

@@ -179,8 +179,8 @@ export interface AgentApi {
   invite(request: InviteRequest): Promise<Invited>
   /** Becomes a member of the network that a token invites to. */
   join(request: JoinRequest): Promise<Joined>
-  /** Begins the end; resolves at once. */
-  stop(): void
+  /** Begins the end; resolves at once. `release`: what the store leased to us is given back. */
+  stop(release?: boolean): void
   /** Calls `sink` with pcap bytes (header first) until the returned function is called. network undefined: all. */
   capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void
   /** Prometheus text. */

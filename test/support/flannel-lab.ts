@@ -93,7 +93,7 @@ export class FlannelLab {
     return {
       underlay: { address: [`198.18.0.${n}`] },
       networks: { pods: { type: 'flannel', security: 'plain', ...network } },
-      // TMP control
+      control: { etcd: { endpoints: [STORE] } },
       ...more,
     }
   }

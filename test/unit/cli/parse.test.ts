@@ -111,7 +111,7 @@ describe('a command line', () => {
     expect(await fault(line)).toMatch(message)
   })
 
-  test.each(['neigh', 'routes', 'leases', 'attach', 'detach', 'ports', 'where', 'bench', 'doctor'])(
+  test.each(['neigh', 'routes', 'attach', 'detach', 'ports', 'where', 'bench', 'doctor'])(
     '%s, which this version does not deliver, is no command',
     async (name) => {
       expect(await fault(name)).toMatch(/unknown command/)
