@@ -247,7 +247,8 @@ export class Agent implements AgentApi {
       await this.inTurn(() => this.replace(next))
       await this.wg?.sync(next)
     } finally {
-      await this.flannels.sync(this.config, this.underlay)
+      const gone = await this.flannels.sync(this.config, this.underlay)
+      if (gone) await this.inTurn(() => this.applyAll(this.config, this.underlay))
     }
     this.log.info('configuration reloaded')
   }

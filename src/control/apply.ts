@@ -120,7 +120,6 @@ export class Overlay {
   complete(): boolean {
     if (!this.config) return false
     for (const r of this.running.values()) {
-      if (r.members && !r.members.complete) return false
       const want = peersOf(this.config, r.config).length
       if (r.placed.filter((p) => p.vtep >= 0).length !== want) return false
     }

@@ -7,7 +7,7 @@ import type { LeaseRow } from '../api.ts'
 import type { MoreNetworks } from '../host-rules.ts'
 import type { Config, FlannelConfig, NetworkConfig, PeerConfig } from '../model.ts'
 import type { LocalAddress } from '../underlay.ts'
-import { type DirectRoute, desiredNetwork, type Here, type MemberPlace, Placer, storeFault } from './desired.ts'
+import { clash, type DirectRoute, desiredNetwork, type Here, type MemberPlace, Placer, storeFault } from './desired.ts'
 import { leaseRows } from './lease-rows.ts'
 import type { Follower, Identity, Membership } from './model.ts'
 import { memberRules } from './rules.ts'
@@ -52,20 +52,30 @@ export class Flannels {
     this.p = parts
   }
 
-  /** Follows the networks of `config`, and no others; ours is the `underlay`'s address and the configuration's key. */
-  async sync(config: Config, underlay: readonly LocalAddress[]): Promise<void> {
+  /**
+   * Follows the networks of `config`, and no others; ours is the `underlay`'s address and the configuration's key. True:
+   * `networks` has less than before.
+   */
+  async sync(config: Config, underlay: readonly LocalAddress[]): Promise<boolean> {
+    let gone = false
     for (const [name, one] of this.all) {
       const next = config.flannels.find((file) => file.name === name)
       if (next && one.isSame(next)) continue
+      gone ||= one.network !== null
       this.all.delete(name)
       await one.stop(false)
     }
     for (const file of config.flannels) {
       const had = this.all.get(file.name)
       if (had) had.change(file, config, underlay)
-      else this.all.set(file.name, new Flannel(this.p, file, config, underlay))
+      else this.all.set(file.name, new Flannel(this.p, file, config, underlay, (now) => this.others(file.name, now)))
     }
     await this.p.applyRules()
+    return gone
+  }
+
+  private others(name: string, config: Config): NetworkConfig[] {
+    return [...config.networks, ...this.networks().filter((network) => network.name !== name)]
   }
 
   /** Tells the members of the key that `next` has before it is used; resolves when they have had the time to hear of it. */
@@ -117,6 +127,7 @@ class Flannel {
   private readonly p: FlannelsParts
   private readonly follower: Follower
   private readonly mac: string
+  private readonly others: (config: Config) => readonly NetworkConfig[]
   private file: FlannelConfig
   private config: Config
   private underlay: readonly LocalAddress[]
@@ -130,8 +141,15 @@ class Flannel {
   private due = 0
   private stopped = false
 
-  constructor(parts: FlannelsParts, file: FlannelConfig, config: Config, underlay: readonly LocalAddress[]) {
+  constructor(
+    parts: FlannelsParts,
+    file: FlannelConfig,
+    config: Config,
+    underlay: readonly LocalAddress[],
+    others: (config: Config) => readonly NetworkConfig[],
+  ) {
     this.p = parts
+    this.others = others
     this.file = file
     this.config = config
     this.underlay = underlay
@@ -225,17 +243,19 @@ class Flannel {
     const m = this.follower.current
     if (!m || this.stopped) return
     const here: Here = { ...this.here(), onLink: this.isDirect(m) ? this.p.links() : () => null }
-    const fault = storeFault(this.file, m.config, here)
+    const { network, mtu } = desiredNetwork(this.file, m, here)
+    const fault = storeFault(this.file, m.config, here) ?? (network && clash(network, this.others(this.config)))
     if (fault !== null) {
       this.say(fault)
       await this.become(null)
       return
     }
-    const { network, mtu } = desiredNetwork(this.file, m, here)
     this.place(m, here)
     if (network && (await this.p.setMembers(this.file.name, peersOf(this.places.values())))) this.gather(GATHER)
-    this.rules = memberRules(this.file, m, network?.interface ?? '', this.config.underlay.wireguardPort)
-    await this.p.applyRules()
+    const rules = memberRules(this.file, m, network?.interface ?? '', this.config.underlay.wireguardPort)
+    const isNew = JSON.stringify(rules) !== JSON.stringify(this.rules)
+    this.rules = rules
+    if (isNew) await this.p.applyRules()
     await this.become(network)
     this.route()
     this.say('')
@@ -271,6 +291,7 @@ class Flannel {
       await this.p.apply()
     } catch (error) {
       this.network = before
+      await this.p.apply()
       throw error
     }
   }

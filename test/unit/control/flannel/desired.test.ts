@@ -1,6 +1,6 @@
 // What a flannel network wants of a host, derived from what file and store say.
 import { describe, expect, test } from 'vitest'
-import { desiredNetwork, type Here, Placer, storeFault } from '../../../../src/control/flannel/desired.ts'
+import { clash, desiredNetwork, type Here, Placer, storeFault } from '../../../../src/control/flannel/desired.ts'
 import type { Lease, Membership } from '../../../../src/control/flannel/model.ts'
 import type { FlannelConfig } from '../../../../src/control/model.ts'
 import { KEY_B, parse } from '../../../support/config.ts'
@@ -84,6 +84,17 @@ describe('the network', () => {
 
   test('host-gw: none', () => {
     expect(desiredNetwork(file(), membership(backend('{"Type":"host-gw"}')), HERE).network).toBeNull()
+  })
+
+  test('is refused beside a network that has its VNI, interface or port', () => {
+    const { network } = desiredNetwork(file(), membership(), HERE)
+    const bare = desiredNetwork(file(), membership(backend('{"Type":"udp","Port":4789}')), HERE).network!
+    const other = (more: string) => parse(`networks: { blue: { security: plain, ${more} } }`).networks
+    expect(clash(network!, other('vni: 2'))).toBeNull()
+    expect(clash(network!, other('vni: 1'))).toMatch(/VNI 1 is network blue's/)
+    expect(clash(network!, other('vni: 2, interface: vt1'))).toMatch(/interface vt1/)
+    expect(clash(bare, other('vni: 0'))).toMatch(/port 4789/)
+    expect(clash(bare, other('vni: 0, port: 8472'))).toBeNull()
   })
 
   test('is refused where file and store want what excludes each other', () => {
