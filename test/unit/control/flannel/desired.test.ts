@@ -6,13 +6,14 @@ import type { FlannelConfig } from '../../../../src/control/model.ts'
 import { KEY_B, parse } from '../../../support/config.ts'
 import { DUAL, storeConfig, VXLAN } from '../../../support/flannel.ts'
 
+const STORE = 'control: { etcd: { endpoints: [http://198.18.0.9:2379] } }\n'
 const MAC = '02:00:00:00:00:01'
 const V4 = { address: '198.18.0.1', v6: false, interface: 'eth0', mtu: 1500 }
 const V6 = { address: 'fd18::1', v6: true, interface: 'eth0', mtu: 1500 }
 const HERE: Here = { underlay: [V4, V6], mac: MAC, wireguardPort: 51820, onLink: () => null }
 
 function file(more = 'security: plain'): FlannelConfig {
-  return parse(`privateKeyFile: /keys/own\nnetworks: { pods: { type: flannel, ${more} } }`).flannels[0]!
+  return parse(`${STORE}privateKeyFile: /keys/own\nnetworks: { pods: { type: flannel, ${more} } }`).flannels[0]!
 }
 
 function lease(more: Partial<Lease> = {}): Lease {
