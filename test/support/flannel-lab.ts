@@ -83,6 +83,8 @@ export class FlannelLab {
     const lines = (await this.ctl('get', '--prefix', `${PREFIX}/subnets/`)).split('\n')
     const pairs: [string, never][] = []
     for (let k = 0; k + 1 < lines.length; k += 2) {
+      // What others write need not be JSON.
+      if (!lines[k + 1]!.startsWith('{')) continue
       pairs.push([lines[k]!.slice(`${PREFIX}/subnets/`.length), JSON.parse(lines[k + 1]!) as never])
     }
     return Object.fromEntries(pairs)
