@@ -15,7 +15,6 @@ import {
 import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import { Captures } from './control/captures.ts'
 import { Firewall } from './control/firewall.ts'
-import { DirectRoutes, linkFinder } from './control/flannel/direct.ts'
 import { openFollower } from './control/flannel/follow.ts'
 import { Flannels } from './control/flannel/networks.ts'
 import { callableAt, type Home, hostView } from './control/home.ts'
@@ -93,7 +92,6 @@ export class Agent implements AgentApi {
   private finished!: () => void
   private programme!: () => void
   private readonly flannels: Flannels
-  private readonly direct = new DirectRoutes()
 
   constructor(config: Config, options: AgentOptions) {
     this.config = config
@@ -125,12 +123,9 @@ export class Agent implements AgentApi {
       runtimeDir: options.runtimeDir,
       log: options.log,
       follow: (file, config, who, subnetFile) => openFollower(file, config, who, subnetFile, options.log),
-      links: linkFinder,
-      setMembers: (network, members) => this.overlay.setMembers(network, members),
+      overlay: () => this.overlay,
       apply: () => this.applyAll(this.config, this.underlay),
       applyRules: () => this.applyRules(this.config),
-      setRoutes: (network, routes) => this.direct.set(network, routes, Date.now()),
-      isPlaced: (network, peer) => this.overlay.running.get(network)?.members?.isPlaced(peer) ?? false,
       inTurn: (change) => this.inTurn(change),
       ready: () => this.flannels.ready && this.programme(),
     })
@@ -178,7 +173,7 @@ export class Agent implements AgentApi {
       peers: applied ? report.peerStatuses(config, applied, counters, (key) => applied.tunnels.session(key)) : [],
       drops: counters.drops(),
       offloads: applied ? report.offloads(config, applied, counters) : {},
-      undesired: [...this.keeper.undesired(), ...this.direct.undesired(), ...this.firewall.faults(Date.now())],
+      undesired: [...this.keeper.undesired(), ...this.flannels.undesired(), ...this.firewall.faults(Date.now())],
       repairs: this.keeper.repairs.counts(),
       firewall: this.firewall.status(),
     }
@@ -419,7 +414,6 @@ export class Agent implements AgentApi {
   }
 
   private async hostChanged(): Promise<void> {
-    for (const { text } of this.direct.check(Date.now())) this.log.warn(text)
     this.flannels.hostChanged()
     await this.mtus.ask(performance.now())
     await this.overlay.followGroups()

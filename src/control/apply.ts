@@ -131,6 +131,11 @@ export class Overlay {
     return p.address ?? (p.peer.publicKey === null ? null : (this.tunnels.place(p.peer.publicKey)?.address ?? null))
   }
 
+  /** Of a member that the store gave the network. */
+  isPlaced(network: string, peer: string): boolean {
+    return this.running.get(network)?.members?.isPlaced(peer) ?? false
+  }
+
   /** Who has this VTEP id. */
   placedAt(vtep: number): PlacedPeer | undefined {
     for (const r of this.running.values()) {

@@ -3,11 +3,13 @@
 // of one network are taken together. Cold.
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { LeaseRow } from '../api.ts'
+import type { LeaseRow, Undesired } from '../api.ts'
+import type { Overlay } from '../apply.ts'
 import type { MoreNetworks } from '../host-rules.ts'
 import type { Config, FlannelConfig, NetworkConfig, PeerConfig } from '../model.ts'
 import type { LocalAddress } from '../underlay.ts'
-import { clash, type DirectRoute, desiredNetwork, type Here, type MemberPlace, Placer, storeFault } from './desired.ts'
+import { clash, desiredNetwork, type Here, type MemberPlace, Placer, storeFault } from './desired.ts'
+import { DirectRoutes, linkFinder } from './direct.ts'
 import { leaseRows } from './lease-rows.ts'
 import type { Follower, Identity, Membership } from './model.ts'
 import { memberRules } from './rules.ts'
@@ -28,16 +30,11 @@ export interface FlannelsParts {
   readonly runtimeDir: string
   readonly log: { info(line: string): void; warn(line: string): void }
   follow(file: FlannelConfig, config: Config, identity: Identity, subnetFile: string): Follower
-  /** Asks the host by which interface an address is reached without a gateway. */
-  links(): (address: string) => string | null
-  /** Puts these members in the place of those before. True: say the same again soon, something is under way. */
-  setMembers(network: string, members: ReadonlyMap<string, PeerConfig>): Promise<boolean>
+  overlay(): Overlay
   /** `networks()` is other than before: makes the overlay what it should be. */
   apply(): Promise<void>
   /** `rules()` may be other than before: makes the host's firewall what it should be. */
   applyRules(): Promise<void>
-  setRoutes(network: string, routes: readonly DirectRoute[]): void
-  isPlaced(network: string, peer: string): boolean
   /** Does changes one after the other. */
   inTurn(change: () => Promise<void>): Promise<void>
   /** Every network is there as it should be. */
@@ -47,6 +44,7 @@ export interface FlannelsParts {
 export class Flannels {
   private readonly p: FlannelsParts
   private readonly all = new Map<string, Flannel>()
+  private readonly direct = new DirectRoutes()
 
   constructor(parts: FlannelsParts) {
     this.p = parts
@@ -68,7 +66,16 @@ export class Flannels {
     for (const file of config.flannels) {
       const had = this.all.get(file.name)
       if (had) had.change(file, config, underlay)
-      else this.all.set(file.name, new Flannel(this.p, file, config, underlay, (now) => this.others(file.name, now)))
+      else
+        this.all.set(
+          file.name,
+          new Flannel(
+            { ...this.p, direct: this.direct, others: (now) => this.others(file.name, now) },
+            file,
+            config,
+            underlay,
+          ),
+        )
     }
     await this.p.applyRules()
     return gone
@@ -104,7 +111,12 @@ export class Flannels {
 
   /** The host's routes, links or addresses have changed. */
   hostChanged(): void {
+    for (const { text } of this.direct.check(Date.now())) this.p.log.warn(text)
     for (const one of this.all.values()) one.hostChanged()
+  }
+
+  undesired(): Undesired[] {
+    return this.direct.undesired()
   }
 
   async leases(network?: string): Promise<LeaseRow[]> {
@@ -119,15 +131,20 @@ export class Flannels {
   }
 }
 
+interface FlannelParts extends FlannelsParts {
+  readonly direct: DirectRoutes
+  /** The host's other networks. */
+  others(config: Config): readonly NetworkConfig[]
+}
+
 class Flannel {
   /** null: not yet, not possible, or a back end without a device. */
   network: NetworkConfig | null = null
   rules: MoreNetworks | null = null
   ready = false
-  private readonly p: FlannelsParts
+  private readonly p: FlannelParts
   private readonly follower: Follower
   private readonly mac: string
-  private readonly others: (config: Config) => readonly NetworkConfig[]
   private file: FlannelConfig
   private config: Config
   private underlay: readonly LocalAddress[]
@@ -141,15 +158,8 @@ class Flannel {
   private due = 0
   private stopped = false
 
-  constructor(
-    parts: FlannelsParts,
-    file: FlannelConfig,
-    config: Config,
-    underlay: readonly LocalAddress[],
-    others: (config: Config) => readonly NetworkConfig[],
-  ) {
+  constructor(parts: FlannelParts, file: FlannelConfig, config: Config, underlay: readonly LocalAddress[]) {
     this.p = parts
-    this.others = others
     this.file = file
     this.config = config
     this.underlay = underlay
@@ -186,7 +196,7 @@ class Flannel {
     this.timer = null
     this.network = null
     this.rules = null
-    this.p.setRoutes(this.file.name, [])
+    this.p.direct.set(this.file.name, [], Date.now())
     await this.follower.stop(release)
   }
 
@@ -195,7 +205,7 @@ class Flannel {
     if (!current) return []
     const known = [current.own, ...current.members.values(), ...current.ignored.flatMap(({ lease }) => lease ?? [])]
     const expiries = await this.follower.expiries(known.map(({ key }) => key))
-    const isPlaced = (peer: string): boolean => this.p.isPlaced(this.file.name, peer)
+    const isPlaced = (peer: string): boolean => this.p.overlay().isPlaced(this.file.name, peer)
     const { places, said: fault } = this
     return leaseRows(current, { network: this.file.name, fault, places, isPlaced, expiries, now: Date.now() })
   }
@@ -242,16 +252,17 @@ class Flannel {
   private async program(): Promise<void> {
     const m = this.follower.current
     if (!m || this.stopped) return
-    const here: Here = { ...this.here(), onLink: this.isDirect(m) ? this.p.links() : () => null }
+    const here: Here = { ...this.here(), onLink: this.isDirect(m) ? linkFinder() : () => null }
     const { network, mtu } = desiredNetwork(this.file, m, here)
-    const fault = storeFault(this.file, m.config, here) ?? (network && clash(network, this.others(this.config)))
+    const fault = storeFault(this.file, m.config, here) ?? (network && clash(network, this.p.others(this.config)))
     if (fault !== null) {
       this.say(fault)
       await this.become(null)
       return
     }
     this.place(m, here)
-    if (network && (await this.p.setMembers(this.file.name, peersOf(this.places.values())))) this.gather(GATHER)
+    if (network && (await this.p.overlay().setMembers(this.file.name, peersOf(this.places.values()))))
+      this.gather(GATHER)
     const rules = memberRules(this.file, m, network?.interface ?? '', this.config.underlay.wireguardPort)
     const isNew = JSON.stringify(rules) !== JSON.stringify(this.rules)
     this.rules = rules
@@ -300,7 +311,7 @@ class Flannel {
     const routes = [...this.places.values()].flatMap((place) => place.routes)
     const key = JSON.stringify(routes)
     if (key === this.routed) return
-    this.p.setRoutes(this.file.name, routes)
+    this.p.direct.set(this.file.name, routes, Date.now())
     this.routed = key
   }
 
