@@ -15,6 +15,7 @@ import { Groups } from './group.ts'
 import { hashedMac } from './mac.ts'
 import { Members } from './members.ts'
 import type { Config, NetworkConfig, PeerConfig } from './model.ts'
+import { outsideRoutes } from './outside-routes.ts'
 import type { PlacedPeer } from './placed-peer.ts'
 import { Refusal } from './refusal.ts'
 import type { Resolver } from './resolve.ts'
@@ -263,7 +264,10 @@ export class Overlay {
     if (group !== undefined) this.groups.placed(r.config.name, ids[group])
     for (let k = 0; k < placed.length; k++) placed[k]!.vtep = ids[k]!
     r.placed = placed
-    r.device.setRoutes(r.config.device === 'tun' && r.config.routes ? this.routesOf(r) : [], Date.now())
+    r.device.setRoutes(
+      r.config.device === 'tun' && r.config.routes ? outsideRoutes(r, (p) => this.addressOf(p)) : [],
+      Date.now(),
+    )
   }
 
   private async placeMembers(r: Running, members: Members, all: boolean): Promise<void> {
@@ -339,21 +343,6 @@ export class Overlay {
     })
     r.pools = pools
     return pools
-  }
-
-  /** What is not in the device's own prefixes, and covers no peer's endpoint: packets to it would go round in circles. */
-  private routesOf(r: Running): string[] {
-    const own = r.config.addresses.map((a) => cidr.network(cidr.parseCidr(a)!))
-    const ends = r.placed.flatMap((p) => {
-      const address = this.addressOf(p)
-      return address === null ? [] : [cidr.parseAddress(address.split('%')[0]!)!]
-    })
-    return r.placed
-      .flatMap((p) => p.peer.networks.filter((n) => n.network === r.config.name).flatMap((n) => n.allowedIps))
-      .filter((text) => {
-        const c = cidr.parseCidr(text)!
-        return !own.some((o) => cidr.covers(o, c)) && !ends.some((e) => cidr.covers(c, e))
-      })
   }
 
   private freeId(): number {

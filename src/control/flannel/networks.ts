@@ -78,6 +78,7 @@ export class Flannels {
         )
     }
     await this.p.applyRules()
+    if (this.ready) this.p.ready()
     return gone
   }
 
