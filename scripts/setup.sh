@@ -19,7 +19,7 @@ fi
 packages=(
   make:make g++:g++ python3:python3 ip:iproute2 iperf3:iperf3 ping:iputils-ping tcpdump:tcpdump tshark:tshark
   ethtool:ethtool clang-format:clang-format nft:nftables iptables:iptables nc:netcat-openbsd
-  wg:wireguard-tools wireguard-go:wireguard-go etcd:etcd-server etcdctl:etcd-client
+  wg:wireguard-tools wireguard-go:wireguard-go etcd:etcd-server etcdctl:etcd-client openssl:openssl
 )
 
 node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || {

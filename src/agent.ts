@@ -17,11 +17,11 @@ import { Captures } from './control/captures.ts'
 import { Firewall } from './control/firewall.ts'
 import { openFollower } from './control/flannel/follow.ts'
 import { Flannels } from './control/flannel/networks.ts'
-import { callableAt, type Home, hostView } from './control/home.ts'
+import type { Home } from './control/home.ts'
 import type { Invited, InviteRequest } from './control/invite.ts'
 import type { Joined, JoinRequest } from './control/join.ts'
 import { Keeper } from './control/keeper.ts'
-import { Membership, NO_HOME } from './control/membership.ts'
+import { type Membership, membershipOf, NO_HOME } from './control/membership.ts'
 import { Metrics } from './control/metrics.ts'
 import type { Config } from './control/model.ts'
 import { Names } from './control/names.ts'
@@ -32,7 +32,7 @@ import { Seldom } from './control/seldom.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
 import { addStation, listNeighbours, listStations, removeStation } from './control/stations.ts'
 import { TunnelControl } from './control/tunnels.ts'
-import { type LocalAddress, sameAddresses, underlayOf } from './control/underlay.ts'
+import { type LocalAddress, movedUnderlay, underlayOf } from './control/underlay.ts'
 import { type WgHost, WgSockets } from './control/wg-sockets.ts'
 import { find } from './control/where.ts'
 import { Counters, STAT_NOW } from './counters.ts'
@@ -122,13 +122,10 @@ export class Agent implements AgentApi {
     this.flannels = new Flannels({
       runtimeDir: options.runtimeDir,
       log: options.log,
-      follow: openFollower,
-      onLink: () => null,
-      setMembers: (network, members) => this.overlay.setMembers(network, members),
-      apply: () => this.applyAll(this.config, this.underlay),
-      applyRules: () => this.applyRules(this.config),
-      setRoutes: () => {},
-      isPlaced: (network, peer) => this.overlay.running.get(network)?.members?.isPlaced(peer) ?? false,
+      follow: (file, config, who, subnetFile) => openFollower(file, config, who, subnetFile, options.log),
+      overlay: () => this.overlay,
+      apply: () => this.applyAll(),
+      applyRules: () => this.applyRules(),
       inTurn: (change) => this.inTurn(change),
       ready: () => this.flannels.ready && this.programme(),
     })
@@ -146,17 +143,22 @@ export class Agent implements AgentApi {
       await this.names.lookUp()
       this.applied = new Overlay(await this.overlayParts(), this.config.offloads)
       this.captures = new Captures(this.mailbox, () => this.running)
-      await this.applyRules(this.config)
-      await this.overlay.apply(this.config, this.underlay)
-      this.keeper.watch()
+      await this.applyRules()
+      await this.applyAll()
       this.names.watch()
       this.wg = new WgSockets(this.wgHost())
       await this.wg.sync(this.config)
       for (const line of report.running(this.overlay, this.config, this.underlay)) this.log[line.level](line.text)
-      this.membership = this.openMembership()
+      this.membership = membershipOf(this.options, {
+        config: () => this.config,
+        underlay: () => this.underlay,
+        reload: () => this.reload(),
+        said: (line) => this.log.info(line),
+        tunnels: this.overlay.tunnels,
+        setVisiting: (on) => this.inTurn(() => this.overlay.setVisiting(on)),
+      })
       await this.membership?.start()
       await this.flannels.sync(this.config, this.underlay)
-      if (this.flannels.ready) this.programme()
     } catch (error) {
       await this.shutDown()
       throw error
@@ -176,7 +178,7 @@ export class Agent implements AgentApi {
       peers: applied ? report.peerStatuses(config, applied, counters, (key) => applied.tunnels.session(key)) : [],
       drops: counters.drops(),
       offloads: applied ? report.offloads(config, applied, counters) : {},
-      undesired: [...this.keeper.undesired(), ...this.firewall.faults(Date.now())],
+      undesired: [...this.keeper.undesired(), ...this.flannels.undesired(), ...this.firewall.faults(Date.now())],
       repairs: this.keeper.repairs.counts(),
       firewall: this.firewall.status(),
     }
@@ -221,8 +223,8 @@ export class Agent implements AgentApi {
     return removeStation(this.mailbox, this.find(network), mac)
   }
 
-  leases(network?: string): LeaseRow[] {
-    return this.flannels.leases().filter((row) => network === undefined || row.network === network)
+  leases(network?: string): Promise<LeaseRow[]> {
+    return this.flannels.leases(network)
   }
 
   routes(network?: string): RouteEntry[] {
@@ -240,9 +242,14 @@ export class Agent implements AgentApi {
     const faults = unchangeable(this.config, next)
     if (faults.length > 0)
       throw new ApiError(409, 'the file asks for what cannot change live; restart the agent', faults)
-    await this.inTurn(() => this.replace(next))
-    await this.wg?.sync(next)
-    await this.flannels.sync(next, this.underlay)
+    await this.flannels.announce(next)
+    try {
+      await this.inTurn(() => this.replace(next))
+      await this.wg?.sync(next)
+    } finally {
+      const gone = await this.flannels.sync(this.config, this.underlay)
+      if (gone) await this.inTurn(() => this.applyAll())
+    }
     this.log.info('configuration reloaded')
   }
 
@@ -254,10 +261,10 @@ export class Agent implements AgentApi {
     return this.members.join(request)
   }
 
-  stop(): void {
+  stop(release = false): void {
     if (this.stopping) return
     this.stopping = true
-    void this.inTurn(() => this.shutDown()).catch((error: unknown) => this.log.error(String(error)))
+    void this.inTurn(() => this.shutDown(release)).catch((error: unknown) => this.log.error(String(error)))
   }
 
   capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void {
@@ -277,26 +284,6 @@ export class Agent implements AgentApi {
   private get members(): Membership {
     if (!this.membership) throw new ApiError(409, NO_HOME)
     return this.membership
-  }
-
-  private openMembership(): Membership | null {
-    const { home, readConfig } = this.options
-    if (!home || !readConfig) return null
-    return new Membership({
-      home: {
-        config: () => this.config,
-        read: readConfig,
-        reload: () => this.reload(),
-        ...home,
-        addresses: () => callableAt(this.underlay, this.config),
-        host: hostView,
-        said: (line) => this.log.info(line),
-      },
-      node: this.config.node,
-      port: this.config.underlay.wireguardPort,
-      tunnels: this.overlay.tunnels,
-      setVisiting: (on) => this.inTurn(() => this.overlay.setVisiting(on)),
-    })
   }
 
   private async overlayParts(): Promise<OverlayParts> {
@@ -340,30 +327,27 @@ export class Agent implements AgentApi {
   private async replace(next: Config): Promise<void> {
     const before = { config: this.config, underlay: this.underlay }
     try {
-      const underlay = underlayOf(next)
+      this.underlay = underlayOf(next)
       this.config = next
-      this.underlay = underlay
       await this.names.lookUp()
-      await this.applyAll(next, underlay)
+      await this.applyAll()
     } catch (error) {
-      this.config = before.config
-      this.underlay = before.underlay
-      await this.applyAll(before.config, before.underlay)
+      Object.assign(this, before)
+      await this.applyAll()
       throw error
     }
-    await this.applyRules(next)
-    this.keeper.watch()
     this.names.watch()
     await this.captures.switch()
   }
 
-  private applyRules(config: Config): Promise<void> {
-    return this.firewall.apply(config, this.flannels.rules(), config.flannels.length > 0)
+  private applyRules(): Promise<void> {
+    return this.firewall.apply(this.config, this.flannels.rules(), this.config.flannels.length > 0)
   }
 
   // The configuration's networks, and those that the store has told of.
-  private async applyAll(config: Config, underlay: readonly LocalAddress[]): Promise<void> {
-    await this.overlay.apply({ ...config, networks: [...config.networks, ...this.flannels.networks()] }, underlay)
+  private async applyAll(): Promise<void> {
+    const networks = [...this.config.networks, ...this.flannels.networks()]
+    await this.overlay.apply({ ...this.config, networks }, this.underlay)
     this.keeper.watch()
   }
 
@@ -379,7 +363,7 @@ export class Agent implements AgentApi {
     }
   }
 
-  private async shutDown(): Promise<void> {
+  private async shutDown(release = false): Promise<void> {
     this.stopping = true
     this.names.close()
     this.mtus.close()
@@ -387,7 +371,7 @@ export class Agent implements AgentApi {
     this.membership?.close()
     await this.firewall.close()
     try {
-      await this.flannels.stop(false)
+      await this.flannels.stop(release)
       await this.wg?.close()
       await this.applied?.removeAll()
       this.applied?.tunnels.close()
@@ -417,20 +401,12 @@ export class Agent implements AgentApi {
     await this.overlay.followGroups()
   }
 
-  // An interface's address may change under us; configured addresses stay what they are.
   private async followUnderlay(): Promise<void> {
-    if (this.config.underlay.addresses.length > 0) return
-    let now: LocalAddress[]
-    try {
-      now = underlayOf(this.config)
-    } catch {
-      // No address at the moment: the old sockets stay, and the next change brings us back here.
-      return
-    }
-    if (sameAddresses(now, this.underlay)) return
+    const now = movedUnderlay(this.config, this.underlay)
+    if (!now) return
     this.log.info(`underlay address is ${now.map((l) => l.address).join(', ')} now`)
     this.underlay = now
-    await this.applyAll(this.config, now)
+    await this.applyAll()
     await this.flannels.sync(this.config, now)
   }
 

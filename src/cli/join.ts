@@ -122,6 +122,7 @@ function empty(home: Home, { port }: JoinRequest, { name }: Pick<Token, 'name'>)
     underlay: config?.underlay ?? { addresses: [], interface: null, vxlanPort: 4789, wireguardPort: chosen },
     networks: [],
     flannels: [],
+    etcd: null,
     peers: [],
     rules: NO_RULES,
     metrics: null,

@@ -25,7 +25,7 @@ export async function stop(flags: Flags): Promise<number> {
 // The agent's pid; null when there is none and that is all right.
 async function ask(client: Client, cleanup: boolean): Promise<number | null> {
   try {
-    return (await client.ask<{ pid: number }>('POST', '/v1/stop')).pid
+    return (await client.ask<{ pid: number }>('POST', cleanup ? '/v1/stop?release=true' : '/v1/stop')).pid
   } catch (error) {
     if (cleanup && error instanceof Failure && error.exitCode === NOT_RUNNING) return null
     throw error

@@ -94,7 +94,7 @@ export interface LeaseRow {
   vtepMac: string | null
   publicKey: string | null
   own: boolean
-  /** null: a reservation, which does not expire. */
+  /** null: a reservation, which does not expire; or the store does not say. */
   expiresSeconds: number | null
   state: 'programmed' | 'refused' | 'ignored'
   /** When it is not programmed. */
@@ -171,7 +171,7 @@ export interface AgentApi {
   neighbours(network?: string): Promise<NeighbourEntry[]>
   fdbAdd(network: string, mac: string, vtep: string): Promise<void>
   fdbDel(network: string, mac: string): Promise<void>
-  leases(network?: string): LeaseRow[]
+  leases(network?: string): Promise<LeaseRow[]>
   routes(network?: string): RouteEntry[]
   where(what: string): Promise<Found[]>
   reload(): Promise<void>
@@ -179,8 +179,8 @@ export interface AgentApi {
   invite(request: InviteRequest): Promise<Invited>
   /** Becomes a member of the network that a token invites to. */
   join(request: JoinRequest): Promise<Joined>
-  /** Begins the end; resolves at once. */
-  stop(): void
+  /** Begins the end; resolves at once. `release`: what the store leased to us is given back. */
+  stop(release?: boolean): void
   /** Calls `sink` with pcap bytes (header first) until the returned function is called. network undefined: all. */
   capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void
   /** Prometheus text. */

@@ -15,6 +15,7 @@ import { Groups } from './group.ts'
 import { hashedMac } from './mac.ts'
 import { Members } from './members.ts'
 import type { Config, NetworkConfig, PeerConfig } from './model.ts'
+import { outsideRoutes } from './outside-routes.ts'
 import type { PlacedPeer } from './placed-peer.ts'
 import { Refusal } from './refusal.ts'
 import type { Resolver } from './resolve.ts'
@@ -120,7 +121,6 @@ export class Overlay {
   complete(): boolean {
     if (!this.config) return false
     for (const r of this.running.values()) {
-      if (r.members && !r.members.complete) return false
       const want = peersOf(this.config, r.config).length
       if (r.placed.filter((p) => p.vtep >= 0).length !== want) return false
     }
@@ -130,6 +130,11 @@ export class Overlay {
   /** Where a peer is, as far as is known: through a tunnel it may move. */
   addressOf(p: PlacedPeer): string | null {
     return p.address ?? (p.peer.publicKey === null ? null : (this.tunnels.place(p.peer.publicKey)?.address ?? null))
+  }
+
+  /** Of a member that the store gave the network. */
+  isPlaced(network: string, peer: string): boolean {
+    return this.running.get(network)?.members?.isPlaced(peer) ?? false
   }
 
   /** Who has this VTEP id. */
@@ -259,7 +264,10 @@ export class Overlay {
     if (group !== undefined) this.groups.placed(r.config.name, ids[group])
     for (let k = 0; k < placed.length; k++) placed[k]!.vtep = ids[k]!
     r.placed = placed
-    r.device.setRoutes(r.config.device === 'tun' && r.config.routes ? this.routesOf(r) : [], Date.now())
+    r.device.setRoutes(
+      r.config.device === 'tun' && r.config.routes ? outsideRoutes(r, (p) => this.addressOf(p)) : [],
+      Date.now(),
+    )
   }
 
   private async placeMembers(r: Running, members: Members, all: boolean): Promise<void> {
@@ -335,21 +343,6 @@ export class Overlay {
     })
     r.pools = pools
     return pools
-  }
-
-  /** What is not in the device's own prefixes, and covers no peer's endpoint: packets to it would go round in circles. */
-  private routesOf(r: Running): string[] {
-    const own = r.config.addresses.map((a) => cidr.network(cidr.parseCidr(a)!))
-    const ends = r.placed.flatMap((p) => {
-      const address = this.addressOf(p)
-      return address === null ? [] : [cidr.parseAddress(address.split('%')[0]!)!]
-    })
-    return r.placed
-      .flatMap((p) => p.peer.networks.filter((n) => n.network === r.config.name).flatMap((n) => n.allowedIps))
-      .filter((text) => {
-        const c = cidr.parseCidr(text)!
-        return !own.some((o) => cidr.covers(o, c)) && !ends.some((e) => cidr.covers(c, e))
-      })
   }
 
   private freeId(): number {

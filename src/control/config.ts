@@ -1,16 +1,17 @@
 // From a file's text or quick flags to the frozen Config, or to all that is wrong with them at once. Read docs/configuration.md
 // first: it is what is promised. The way: text → values (source.ts) → not delivered yet (later.ts) → shape (schema.ts) →
 // draft with defaults (draft.ts) → meaning (network-check.ts, peer-check.ts, security-check.ts, flannel-check.ts, rules-check.ts)
-// → keys from their files (key-check.ts) → Config (model.ts).
+// → keys from their files and what else is in files (key-check.ts, etcd-check.ts) → Config (model.ts).
 import { dirname } from 'node:path'
 import { Cuts, type Draft, draftOf, type NetworkDraft } from './draft.ts'
+import { checkEtcd } from './etcd-check.ts'
 import { Faults, type Path, pathText } from './fault.ts'
 import { checkFlannels } from './flannel-check.ts'
 import { addIssues } from './issue.ts'
 import { type Keys, readKeys, zeroKeys } from './key-check.ts'
 import { type ReadKey, readKeyFile } from './key-file.ts'
 import { findLater } from './later.ts'
-import type { Config, FlannelConfig, NetworkConfig } from './model.ts'
+import type { Config, EtcdConfig, FlannelConfig, NetworkConfig } from './model.ts'
 import { checkNetworks } from './network-check.ts'
 import { checkPeers, underlayFaults as noteUnderlayFaults, UNPLACED } from './peer-check.ts'
 import { flagText, type QuickFlags, quickValue } from './quick.ts'
@@ -102,8 +103,10 @@ function configOf(given: unknown, faults: Faults, options: Omit<ConfigOptions, '
   checkSecurity(draft, faults)
   checkFlannels(draft, faults)
   checkRules(draft, faults)
-  const keys = readKeys(draft, options.directory ?? '.', options.readKey ?? readKeyFile, faults)
-  if (faults.count === 0) return finished(draft, keys, options.hostname)
+  const directory = options.directory ?? '.'
+  const etcd = checkEtcd(draft, directory, faults)
+  const keys = readKeys(draft, directory, options.readKey ?? readKeyFile, faults)
+  if (faults.count === 0) return finished(draft, keys, etcd, options.hostname)
   zeroKeys(keys)
   return null
 }
@@ -111,7 +114,7 @@ function configOf(given: unknown, faults: Faults, options: Omit<ConfigOptions, '
 // A section whose lines are all commented out is empty, not faulty.
 function withoutEmpty(value: unknown): unknown {
   if (!isMap(value)) return value
-  for (const key of ['underlay', 'peers', 'offloads']) if (value[key] === null) delete value[key]
+  for (const key of ['underlay', 'peers', 'control', 'offloads']) if (value[key] === null) delete value[key]
   for (const key of ['networks', 'peers']) {
     const section = value[key]
     if (!isMap(section)) continue
@@ -135,7 +138,7 @@ function checkNode(draft: Draft, hostname: string, faults: Faults): void {
 }
 
 // Every field is known when there are no faults.
-function finished(draft: Draft, keys: Keys, hostname: string): Config {
+function finished(draft: Draft, keys: Keys, etcd: EtcdConfig | null, hostname: string): Config {
   const { privateKey, publicKey, preshared } = keys
   const peers = [...draft.peers!.values()].map((peer) => ({
     name: peer.name,
@@ -167,6 +170,7 @@ function finished(draft: Draft, keys: Keys, hostname: string): Config {
     flannels,
     peers,
     rules,
+    etcd,
     metrics,
     offloads,
   } as Config)

@@ -7,6 +7,7 @@ import type { Path } from './fault.ts'
 import { parseMac } from './mac.ts'
 import type {
   Config,
+  EtcdConfig,
   FlannelConfig,
   NetworkConfig,
   PeerConfig,
@@ -15,7 +16,14 @@ import type {
   UnderlayConfig,
 } from './model.ts'
 import { parsePortMapping } from './port-mapping.ts'
-import { type NetworkShape, type PeerNetworkShape, type PeerShape, partialSchema, type RootShape } from './schema.ts'
+import {
+  type EtcdShape,
+  type NetworkShape,
+  type PeerNetworkShape,
+  type PeerShape,
+  partialSchema,
+  type RootShape,
+} from './schema.ts'
 
 type Known<T> = { readonly [K in keyof T]: T[K] | undefined }
 
@@ -50,6 +58,11 @@ export interface PeerDraft extends Known<Pick<PeerConfig, 'endpoint' | 'publicKe
   readonly listed: boolean
 }
 
+/** As written; null: not given. */
+export type EtcdDraft = Known<Omit<EtcdConfig, 'renewMarginSec'>> & {
+  readonly renewMarginSec: number | null | undefined
+}
+
 export interface Draft extends Known<Pick<Config, 'metrics' | 'offloads'>> {
   /** null: not given. */
   readonly node: string | null | undefined
@@ -59,6 +72,8 @@ export interface Draft extends Known<Pick<Config, 'metrics' | 'offloads'>> {
   readonly rules: Known<RulesConfig>
   readonly networks: ReadonlyMap<string, NetworkDraft> | undefined
   readonly peers: ReadonlyMap<string, PeerDraft> | undefined
+  /** null: not given. */
+  readonly etcd: EtcdDraft | null | undefined
 }
 
 /** Paths that are faulty. What lies in a list counts as the whole list. */
@@ -128,6 +143,7 @@ export function draftOf(value: unknown, cuts: Cuts): Draft | null {
     networks: known,
     peers: cuts.has('peers') ? undefined : peers,
     rules: rulesDraft(root, new Set(Object.keys(at(value))), cuts),
+    etcd: cuts.has('control') || cuts.has('control', 'etcd') ? undefined : etcdDraft(root.control?.etcd, cuts),
     metrics: listen ? { host: listen.host, port: listen.port! } : null,
     offloads: root.offloads!,
   }
@@ -146,6 +162,27 @@ function rulesDraft(root: Partial<RootShape>, given: ReadonlySet<string>, cuts: 
     notrack,
     ports: ports?.map(parsePortMapping),
     asked: named || masquerade === true || notrack === true || (ports?.length ?? 0) > 0,
+  }
+}
+
+function etcdDraft(shape: Partial<EtcdShape> | undefined, cuts: Cuts): EtcdDraft | null {
+  if (!shape) return null
+  const field = <K extends keyof EtcdShape, T>(key: K, read: (value: EtcdShape[K]) => T): T | null | undefined => {
+    if (cuts.has('control', 'etcd', key)) return undefined
+    const value = shape[key]
+    return value === undefined ? null : read(value as EtcdShape[K])
+  }
+  const name = (text: string | undefined): string | null => text ?? null
+  return {
+    endpoints: field('endpoints', (urls) => urls) ?? undefined,
+    prefix: field('prefix', (text) => text) ?? undefined,
+    leaseTtlSec: field('leaseTtl', (text) => parseDuration(text)!) ?? undefined,
+    renewMarginSec: field('renewMargin', (text) => parseDuration(text ?? '')),
+    caFile: field('caFile', name),
+    certFile: field('certFile', name),
+    keyFile: field('keyFile', name),
+    username: field('username', name),
+    passwordFile: field('passwordFile', name),
   }
 }
 

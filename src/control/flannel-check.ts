@@ -17,8 +17,12 @@ export function checkFlannels(draft: Draft, faults: Faults): void {
   for (const network of all) if (network.type === 'vxlan') checkPlainVxlan(network, faults)
   const flannels = all.filter(({ flannel }) => flannel !== null)
   for (const network of flannels) checkKeys(network, faults)
-  checkOnce(flannels, faults)
+  checkOnce(flannels, draft.etcd?.prefix ?? '', faults)
   checkPeers(draft, faults)
+  if (flannels[0] && draft.etcd === null) {
+    const mend = 'say where the store is: `control: { etcd: { endpoints: [http://198.18.0.9:2379] } }`'
+    faults.add(['control', 'etcd'], `missing, and network ${flannels[0].name} is of type flannel`, mend)
+  }
 }
 
 function checkPlainVxlan(network: NetworkDraft, faults: Faults): void {
@@ -38,13 +42,14 @@ function checkKeys(network: NetworkDraft, faults: Faults): void {
   }
 }
 
-function checkOnce(flannels: readonly NetworkDraft[], faults: Faults): void {
+// `usual`: where a network without a prefix is.
+function checkOnce(flannels: readonly NetworkDraft[], usual: string, faults: Faults): void {
   const prefixes = new Map<string, string>()
   const files = new Map<string, string>()
   const secure = flannels.filter(({ security }) => security === 'secure')
   for (const { name, flannel } of flannels) {
     const { prefix, subnetFile } = flannel!
-    const place = prefix === undefined ? name : claim(prefixes, prefix ?? '', name)
+    const place = prefix === undefined ? name : claim(prefixes, prefix ?? usual, name)
     if (place !== name) {
       const mend = "give one of them a prefix of its own, where the store has another network's config"
       faults.add(['networks', name, 'prefix'], `network ${place} is at the same place in the store`, mend)

@@ -168,6 +168,19 @@ export function storePrefix() {
   return text(want, (value) => (/^(\/[^/\s]+)+$/.test(value) ? null : want))
 }
 
+export function storeUrl() {
+  const want = 'want http://HOST:PORT or https://HOST:PORT; write it like https://198.18.0.9:2379'
+  return text(want, (value) => {
+    if (!/^https?:\/\/[^/?#@\s]+\/?$/.test(value) || !URL.canParse(value)) return want
+    return new URL(value).port === '0' ? want : null
+  })
+}
+
+export function fileName(what: string) {
+  const want = `want the name of a file; write that of the file with ${what}`
+  return text(want, (value) => (value === '' || /[\0\n]/.test(value) ? want : null))
+}
+
 export function filePath() {
   const want = 'want the name of a file from / on; write it like /run/flannel/subnet.env'
   return text(want, (value) => (value.startsWith('/') && !/[\0\n]|\/$/.test(value) ? null : want))

@@ -5,7 +5,7 @@ import { type Faults, gotText, nearest, type Path, shown } from './fault.ts'
 import { toJsonSchema } from './schema.ts'
 
 // What stands there may be a key, in the wrong place or mistyped: it is not shown.
-const SECRETS = ['privateKeyFile', 'presharedKeyFile', 'publicKey']
+const SECRETS = ['privateKeyFile', 'presharedKeyFile', 'publicKey', 'passwordFile']
 
 type Issue = z.core.$ZodIssue
 type Shape = { properties?: Record<string, Shape>; additionalProperties?: Shape; items?: Shape; anyOf?: Shape[] }
@@ -81,6 +81,7 @@ const HOMES: readonly [string, Path][] = [
   ['underlay.', ['underlay']],
   ['networks.NAME.', ['networks', 'NAME']],
   ['peers.NAME.', ['peers', 'NAME']],
+  ['control.etcd.', ['control', 'etcd']],
   ['metrics.', ['metrics']],
   ['offloads.', ['offloads']],
 ]

@@ -17,22 +17,31 @@ export interface KeyFault {
 /** `maker`: the command that makes such a key. */
 export type ReadKey = (path: string, maker: string) => Secret | KeyFault
 
-/** The key in the file, or what is wrong. Waits for nothing: a pipe or a device is no file for a key. */
+/** The key in the file, or what is wrong. */
 export function readKeyFile(path: string, maker: string): Secret | KeyFault {
+  const make = `make a key: (umask 077 && ${maker} > ${shellWord(path)})`
+  return readOwnFile(path, make, (fd) => keyIn(fd, path, maker))
+}
+
+/**
+ * What `read` makes of a file that nobody but its owner may use, or what is wrong with it; `make`: how to get one. Waits for
+ * nothing: a pipe or a device is no file for a secret.
+ */
+export function readOwnFile(path: string, make: string, read: (fd: number) => Secret | KeyFault): Secret | KeyFault {
   const name = shellWord(path)
   let fd = -1
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
     const stat = fstatSync(fd)
-    if (!stat.isFile()) return { what: `${path} is no file`, mend: 'name a file with the key in it' }
+    if (!stat.isFile()) return { what: `${path} is no file`, mend: 'name a file with the secret in it' }
     const mode = stat.mode & 0o777
     if ((mode & 0o077) !== 0) {
       const octal = mode.toString(8).padStart(4, '0')
       return { what: `others than its owner may use ${path} (mode ${octal})`, mend: `type: chmod 600 ${name}` }
     }
-    return keyIn(fd, path, maker)
+    return read(fd)
   } catch (error) {
-    return openFault(error as NodeJS.ErrnoException, path, name, maker)
+    return openFault(error as NodeJS.ErrnoException, path, make)
   } finally {
     if (fd >= 0) closeSync(fd)
   }
@@ -59,13 +68,13 @@ function keyIn(fd: number, path: string, maker: string): Secret | KeyFault {
   }
 }
 
-function openFault(error: NodeJS.ErrnoException, path: string, name: string, maker: string): KeyFault {
+function openFault(error: NodeJS.ErrnoException, path: string, make: string): KeyFault {
   switch (error.code) {
     case 'ENOENT':
     case 'ENOTDIR':
       return {
         what: `there is no file ${path}`,
-        mend: `make a key: (umask 077 && ${maker} > ${name})`,
+        mend: make,
         isMissing: true,
       }
     case 'EACCES':

@@ -14,7 +14,6 @@ interface Row {
 const REMOVE = 'remove it'
 
 const ROWS: readonly Row[] = [
-  { path: ['control'], mend: 'remove it and list the hosts under peers' },
   {
     path: ['workers'],
     when: (value) => typeof value === 'number' && value > 1,

@@ -3,7 +3,7 @@
 //
 //   invite.ts ── InvitationBook ── hosting.ts        a guest asks, through its one-time tunnel
 //   join.ts ──── Introducers ───── introductions.ts  members hear of members, through theirs
-import { type Home, statePath } from './home.ts'
+import { callableAt, type Home, hostView, statePath } from './home.ts'
 import { Hosting } from './hosting.ts'
 import { Introducers, introducersSchema } from './introducers.ts'
 import { Introductions } from './introductions.ts'
@@ -11,8 +11,10 @@ import { bookSchema, InvitationBook } from './invitation-book.ts'
 import { type Invited, type InviteRequest, invite } from './invite.ts'
 import { type Joined, type JoinRequest, join } from './join.ts'
 import { type Answer, readMessage } from './join-message.ts'
+import type { Config } from './model.ts'
 import { loadState, saveState } from './state-file.ts'
 import type { Speaker, TunnelControl } from './tunnels.ts'
+import type { LocalAddress } from './underlay.ts'
 
 /** Why an agent may do neither. */
 export const NO_HOME =
@@ -47,6 +49,32 @@ export interface MembershipParts {
   readonly tunnels: TunnelControl
   /** WireGuard's port is needed for a visit, or no longer. */
   setVisiting(visiting: boolean): Promise<void>
+}
+
+/** What an agent shows of itself and lets be done. */
+export interface MemberAgent extends Pick<MembershipParts, 'tunnels' | 'setVisiting'> {
+  config(): Config
+  underlay(): readonly LocalAddress[]
+  reload(): Promise<void>
+  said(line: string): void
+}
+
+/** null: it has no home, or no file. */
+export function membershipOf(
+  options: { readonly home?: Pick<Home, 'configDir' | 'stateDir'> & Partial<Home>; readonly readConfig?: Home['read'] },
+  agent: MemberAgent,
+): Membership | null {
+  const { home, readConfig: read } = options
+  if (!home || !read) return null
+  const { config, reload, said } = agent
+  const addresses = (): string[] => callableAt(agent.underlay(), config())
+  const { node, underlay } = config()
+  return new Membership({
+    ...agent,
+    home: { config, read, reload, ...home, addresses, host: hostView, said },
+    node,
+    port: underlay.wireguardPort,
+  })
 }
 
 export class Membership {

@@ -19,6 +19,8 @@ export interface Config {
   readonly flannels: readonly FlannelConfig[]
   readonly peers: readonly PeerConfig[]
   readonly rules: RulesConfig
+  /** The store of flannel networks; null: none. */
+  readonly etcd: EtcdConfig | null
   readonly metrics: { readonly host: string; readonly port: number } | null
   readonly offloads: { readonly tso: Switch; readonly uso: Switch; readonly udpGso: Switch; readonly udpGro: Switch }
 }
@@ -32,6 +34,24 @@ export interface RulesConfig {
   readonly ports: readonly PortMapping[]
   /** Somebody wrote that there be rules; else `forward` is the only one, and nobody misses it where it cannot be. */
   readonly asked: boolean
+}
+
+export interface EtcdConfig {
+  /** http(s)://host:port, at least one. */
+  readonly endpoints: readonly string[]
+  /** Of networks that have none of their own; begins with a slash and ends with none. */
+  readonly prefix: string
+  readonly leaseTtlSec: number
+  /** Less than leaseTtlSec. */
+  readonly renewMarginSec: number
+  /** Absolute; null: the system's authorities. */
+  readonly caFile: string | null
+  /** Both or none. */
+  readonly certFile: string | null
+  readonly keyFile: string | null
+  /** Both or none; the file is read for every connection. */
+  readonly username: string | null
+  readonly passwordFile: string | null
 }
 
 export interface UnderlayConfig {

@@ -10,6 +10,7 @@ export function unchangeable(now: Config, next: Config): string[] {
     }
   }
   compare('node', now.node, next.node)
+  compare('control.etcd', now.etcd, next.etcd)
   compare('metrics', now.metrics, next.metrics)
   compare('offloads', now.offloads, next.offloads)
   return faults

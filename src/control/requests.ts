@@ -63,7 +63,9 @@ const ROUTES: readonly Route[] = [
     path: '/v1/leases',
     query: ['network'],
     methods: {
-      GET: ({ api, url, response }) => answer(response, 200, { schema: 1, leases: api.leases(networkOf(url)) }),
+      GET: async ({ api, url, response }) => {
+        answer(response, 200, { schema: 1, leases: await api.leases(networkOf(url)) })
+      },
     },
   },
   {
@@ -95,7 +97,7 @@ const ROUTES: readonly Route[] = [
       },
     },
   },
-  { path: '/v1/stop', methods: { POST: stop } },
+  { path: '/v1/stop', query: ['release'], methods: { POST: stop } },
   { path: '/v1/capture', query: ['network'], methods: { GET: capture } },
   { path: '/metrics', open: true, methods: { GET: metrics } },
   { path: '/healthz', open: true, methods: { GET: ({ response }) => words(response, 200, 'ok') } },
@@ -209,10 +211,11 @@ async function reload({ api, response }: Call): Promise<void> {
   answer(response, 200, { schema: 1 })
 }
 
-function stop({ api, response }: Call): void {
+function stop({ api, url, response }: Call): void {
+  const release = url.searchParams.get('release') === 'true'
   const { pid } = api.status()
   // Answered first: the end closes this socket. 'close' comes also when the caller has gone.
-  response.once('close', () => api.stop())
+  response.once('close', () => api.stop(release))
   response.setHeader('Connection', 'close')
   answer(response, 202, { schema: 1, pid })
 }

@@ -2,11 +2,13 @@
 // network-check.ts's and peer-check.ts's; what is named but not delivered yet is later.ts's.
 // A message is `want …; how to mend`; issue.ts puts in what was got. Descriptions are for editors, by way of jsonSchema.
 import * as z from 'zod'
+import { parseDuration } from './duration.ts'
 import {
   CIDR_WANT,
   cidr,
   duration,
   endpoint,
+  fileName,
   filePath,
   flag,
   groupAddress,
@@ -26,6 +28,7 @@ import {
   prefix,
   publicKey,
   storePrefix,
+  storeUrl,
   text,
   UNDERLAY_WANT,
   underlayAddress,
@@ -35,6 +38,7 @@ import { PORT_MAPPING_WANT, portMappingFault } from './port-mapping.ts'
 
 /** A year: what a deadline of 32 bits in tenths of a second holds many times over. */
 const MAX_AGEING_SEC = 365 * 86400
+const MAX_LEASE_SEC = 365 * 86400
 /** Entries of 16 bytes at load one half: 128 MiB a network. */
 const MAX_MAC_LIMIT = 4194304
 /** Every frame of a 10 Gbit/s line. */
@@ -266,14 +270,54 @@ const rules = {
     .describe('Ports of this host that lead into the networks: [ADDRESS:]PORT:ADDRESS:PORT/tcp or /udp'),
 }
 
+/** What etcd makes of a lease that is shorter. */
+const MIN_LEASE_SEC = 2
+
+const etcd = map(
+  {
+    endpoints: listOf(storeUrl(), '[http://198.18.0.9:2379]')
+      .min(1, { error: 'want at least one; write [http://198.18.0.9:2379]' })
+      .describe('Servers of etcd: one is used, the others when it fails'),
+    prefix: storePrefix()
+      .default('/coreos.com/network')
+      .describe('Where flannel networks without a prefix of their own are'),
+    leaseTtl: duration(MAX_LEASE_SEC, 'want a year at most; write 24h')
+      .refine((value) => (parseDuration(value) ?? MIN_LEASE_SEC) >= MIN_LEASE_SEC, {
+        error: `want ${MIN_LEASE_SEC}s at least; write 24h`,
+      })
+      .default('24h')
+      .describe('How long our subnet stays ours when this agent is gone'),
+    renewMargin: duration(MAX_LEASE_SEC, 'want less than leaseTtl; write 60m')
+      .optional()
+      .describe(
+        'The lease is renewed when so much of it is left; default: 60m, or half of a lease of less than two hours',
+      ),
+    caFile: fileName("the authority's certificate").optional().describe('PEM; default: the authorities of the system'),
+    certFile: fileName('our certificate').optional().describe('PEM; for servers that ask for one'),
+    keyFile: fileName("our certificate's key").optional().describe('PEM'),
+    username: z
+      .string({ error: 'want a name; write that of a user of etcd' })
+      .min(1, { error: 'want a name; write that of a user of etcd' })
+      .optional()
+      .describe('User of etcd'),
+    passwordFile: fileName('the password').optional().describe('File of mode 0600 with its password'),
+  },
+  '{ endpoints: [http://198.18.0.9:2379] }',
+)
+
+function controlOf<E extends z.ZodType>(shape: E) {
+  return map({ etcd: shape.optional() }, '{ etcd: { endpoints: [http://198.18.0.9:2379] } }')
+}
+
 function isMap(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function root<N extends z.ZodType, P extends z.ZodType, M extends z.ZodType>(
+function root<N extends z.ZodType, P extends z.ZodType, M extends z.ZodType, E extends z.ZodType>(
   networkShape: N,
   peerShape: P,
   metricsShape: M,
+  etcdShape: E,
 ) {
   const nodeName = text(`${NAME_WANT}; write a name in quotes, or remove the key`, (value) =>
     NAME.test(value) ? null : `${NAME_WANT}; write such a name`,
@@ -290,6 +334,7 @@ function root<N extends z.ZodType, P extends z.ZodType, M extends z.ZodType>(
       networks: networks.describe('Networks by name: each one VNI with its device'),
       peers: peers.default({} as never).describe('Other hosts by name'),
       ...rules,
+      control: controlOf(etcdShape).prefault({}).describe('Where peers come from, beside peers'),
       metrics: metricsShape.optional().describe('Prometheus metrics over TCP; off unless given'),
       offloads: offloads.prefault({}).describe('Kernel offloads, each on its own'),
       workers: z.literal(1, { error: 'want 1; write 1 or remove the key' }).default(1).describe('Data threads'),
@@ -299,12 +344,13 @@ function root<N extends z.ZodType, P extends z.ZodType, M extends z.ZodType>(
 }
 
 /** What a file must look like. */
-export const schema = root(network, peer, metrics)
+export const schema = root(network, peer, metrics, etcd)
 
 /** The same without required keys: what is left of a faulty file once the faults are cut out. */
-export const partialSchema = root(networkKeys, peer, metrics.partial()).partial({ networks: true })
+export const partialSchema = root(networkKeys, peer, metrics.partial(), etcd.partial()).partial({ networks: true })
 
 export type NetworkShape = z.output<typeof networkKeys>
+export type EtcdShape = z.output<typeof etcd>
 export type PeerShape = z.output<typeof peer>
 export type PeerNetworkShape = z.output<typeof peerNetwork>
 export type RootShape = z.output<typeof schema>

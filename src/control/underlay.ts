@@ -53,7 +53,20 @@ function addressesOfInterface(name: string): LocalAddress[] {
   return found.map((address) => ({ address, v6: isIPv6(address), interface: name, mtu: link.mtu }))
 }
 
-/** Whether two answers of `underlayOf` mean the same sockets. */
-export function sameAddresses(a: readonly LocalAddress[], b: readonly LocalAddress[]): boolean {
+/** What `underlayOf` answers now, if that means other sockets than `before`. Configured addresses stay what they are. */
+export function movedUnderlay(config: Config, before: readonly LocalAddress[]): LocalAddress[] | null {
+  if (config.underlay.addresses.length > 0) return null
+  let now: LocalAddress[]
+  try {
+    now = underlayOf(config)
+  } catch {
+    // No address at the moment: the old sockets stay, and the next change brings us back here.
+    return null
+  }
+  return sameAddresses(now, before) ? null : now
+}
+
+// Whether two answers of `underlayOf` mean the same sockets.
+function sameAddresses(a: readonly LocalAddress[], b: readonly LocalAddress[]): boolean {
   return a.length === b.length && a.every((x, i) => x.address === b[i]!.address)
 }

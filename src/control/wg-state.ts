@@ -246,6 +246,7 @@ export function toConfig(state: WgState, interfaceName: string, node: string): C
     underlay: { addresses: [], interface: null, vxlanPort: VXLAN_PORT, wireguardPort: state.listenPort },
     networks: [networkOf(interfaceName)],
     flannels: [],
+    etcd: null,
     peers: [...state.peers.values()].map((peer) => ({
       name: peer.name,
       endpoint: peer.endpoint && { host: peer.endpoint.address, port: peer.endpoint.port },

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { ConfigError, fromQuickFlags, type QuickFlags } from '../../src/control/config.ts'
-import type { Config, NetworkConfig, PeerConfig, RulesConfig } from '../../src/control/model.ts'
+import type { Config, EtcdConfig, NetworkConfig, PeerConfig, RulesConfig } from '../../src/control/model.ts'
 import { listensAt, type PortMapping } from '../../src/control/port-mapping.ts'
 import { Secret } from '../../src/control/secret.ts'
 import { KEY_B, keyBytes, OWN_KEY, parse, publicKey, readKey } from '../support/config.ts'
@@ -233,6 +233,26 @@ function rulesOf(drawn: Omit<RulesConfig, 'asked'>): RulesConfig {
   return { ...drawn, asked }
 }
 
+const etcd: fc.Arbitrary<EtcdConfig> = fc
+  .record({
+    hosts: fc.uniqueArray(fc.constantFrom('198.18.0.9', '[fd00::9]', 'store.example.net'), { minLength: 1 }),
+    port: fc.integer({ min: 1, max: 65535 }).filter((port) => port !== 80),
+    prefix: fc.stringMatching(/^(\/[a-z0-9-]{1,12}){1,3}$/),
+    leaseTtlSec: fc.integer({ min: 2, max: 365 * 86400 }),
+    part: fc.double({ min: 0, max: 0.99, noNaN: true }),
+  })
+  .map(({ hosts, port, prefix, leaseTtlSec, part }) => ({
+    endpoints: hosts.map((host) => `http://${host}:${port}`),
+    prefix,
+    leaseTtlSec,
+    renewMarginSec: Math.floor(leaseTtlSec * part),
+    caFile: null,
+    certFile: null,
+    keyFile: null,
+    username: null,
+    passwordFile: null,
+  }))
+
 const config: fc.Arbitrary<Config> = fc
   .record({
     networks: fc.array(network, { maxLength: 4 }),
@@ -240,6 +260,7 @@ const config: fc.Arbitrary<Config> = fc
     rules,
     node: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/),
     offloads: fc.record({ tso: fc.constantFrom('auto', 'on', 'off'), uso: fc.constantFrom('auto', 'on', 'off') }),
+    etcd: fc.option(etcd),
     metrics: fc.option(
       fc.record({ host: fc.constantFrom('127.0.0.1', '::', 'localhost'), port: fc.integer({ min: 1, max: 65535 }) }),
     ),
@@ -260,13 +281,15 @@ const config: fc.Arbitrary<Config> = fc
       flannels: [],
       peers: drawn.peers.map((one, i) => peerOf(one, i, networks)),
       rules: rulesOf(drawn.rules),
+      etcd: drawn.etcd,
       metrics: drawn.metrics,
       offloads: { ...drawn.offloads, udpGso: 'auto', udpGro: 'auto' } as Config['offloads'],
     }
   })
 
 /** A Config as the values of a file. */
-function written({ node, offloads, underlay, networks, peers, rules: { asked, ...keys }, metrics }: Config): object {
+function written({ rules: { asked, ...keys }, ...config }: Config): object {
+  const { node, offloads, underlay, networks, peers, etcd, metrics } = config
   const without = (object: object): object =>
     Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null))
   const address = (hostname: string, port: number | null): string => {
@@ -292,6 +315,12 @@ function written({ node, offloads, underlay, networks, peers, rules: { asked, ..
     }
     return [name, without(values)]
   }
+  const etcdKeys = ({ endpoints, prefix, leaseTtlSec, renewMarginSec }: EtcdConfig): object => ({
+    endpoints,
+    prefix,
+    leaseTtl: `${leaseTtlSec}s`,
+    renewMargin: `${renewMarginSec}s`,
+  })
   return {
     node,
     offloads,
@@ -308,6 +337,7 @@ function written({ node, offloads, underlay, networks, peers, rules: { asked, ..
       const shown = (text: string): string => (family === 6 ? `[${text}]` : text)
       return `${host === null ? '' : `${shown(host)}:`}${hostPort}:${shown(target)}:${targetPort}/${protocol}`
     }),
+    ...(etcd && { control: { etcd: etcdKeys(etcd) } }),
     ...(metrics && { metrics: { listen: address(metrics.host, metrics.port) } }),
   }
 }

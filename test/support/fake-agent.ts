@@ -176,7 +176,7 @@ export class FakeAgent implements AgentApi {
     return this.entries.filter((entry) => network === undefined || entry.network === network)
   }
 
-  leases(network?: string): LeaseRow[] {
+  async leases(network?: string): Promise<LeaseRow[]> {
     this.change(`leases ${network ?? 'all'}`)
     return [LEASE]
   }

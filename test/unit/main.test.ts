@@ -66,7 +66,7 @@ const ARP = record(
 describe('without an agent', () => {
   test('whatever asks it is exit 3', async () => {
     const dir = temporaryDir()
-    const commands = ['status', 'networks', 'peers', 'fdb', 'neigh', 'routes', 'capture', 'reload', 'stop']
+    const commands = ['status', 'networks', 'peers', 'leases', 'fdb', 'neigh', 'routes', 'capture', 'reload', 'stop']
     const stderr = `vtepd: no agent at ${dir}/vtepd.sock: is \`vtepd up\` running? (--runtime-dir says where)\n`
     for (const command of commands) {
       expect(await typed([command, '--runtime-dir', dir])).toEqual({ code: 3, signal: null, stdout: '', stderr })

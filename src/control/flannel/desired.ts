@@ -84,6 +84,23 @@ export function desiredNetwork(file: FlannelConfig, m: Membership, here: Here): 
   return { network, mtu }
 }
 
+/** Why the network cannot be beside the others of this host; null: it can. */
+export function clash(network: NetworkConfig, others: readonly NetworkConfig[]): string | null {
+  for (const other of others) {
+    if (!network.bare && !other.bare && other.vni === network.vni) {
+      return `its VNI ${network.vni} is network ${other.name}'s too; give that one another`
+    }
+    if (other.interface === network.interface && other.netns === network.netns) {
+      return `its interface ${network.interface} is network ${other.name}'s too; name one of them`
+    }
+    const plain = other.security === 'plain' && network.security === 'plain'
+    if (plain && other.port === network.port && (other.bare || network.bare)) {
+      return `its port ${network.port} is network ${other.name}'s too, which is of another kind`
+    }
+  }
+  return null
+}
+
 /** Makes a MemberPlace of each lease; the same object again for the same lease as long as nothing else has changed. */
 export class Placer {
   private readonly file: FlannelConfig

@@ -1,8 +1,35 @@
-// Begins to follow one network in the store. Cold.
+// Begins to follow one network in the store that the configuration names. Cold.
+import { randomBytes } from 'node:crypto'
+import type { Log } from '../../log.ts'
+import { Etcd } from '../etcd/etcd.ts'
+import { credentialsOf } from '../etcd/files.ts'
 import type { Config, FlannelConfig } from '../model.ts'
 import { Refusal } from '../refusal.ts'
+import { StoreFollower } from './follower.ts'
 import type { Follower, Identity } from './model.ts'
+import { readSubnetEnv } from './subnet-env.ts'
 
-export function openFollower(file: FlannelConfig, _config: Config, _identity: Identity, _subnetFile: string): Follower {
-  throw new Refusal(`networks.${file.name}.type: flannel is not in this version; write vxlan`, 2)
+const INSTANCE_LEN = 8
+
+/** Nothing is asked before start(). */
+export function openFollower(
+  file: FlannelConfig,
+  config: Config,
+  identity: Identity,
+  subnetFile: string,
+  log: Log,
+): Follower {
+  const { etcd } = config
+  // flannel-check.ts has said it already.
+  if (!etcd) throw new Refusal(`networks.${file.name}.type: flannel needs control.etcd`, 2)
+  return new StoreFollower({
+    store: new Etcd({ endpoints: etcd.endpoints, credentials: () => credentialsOf(etcd) }),
+    prefix: file.prefix ?? etcd.prefix,
+    identity,
+    leaseTtlSec: etcd.leaseTtlSec,
+    renewMarginSec: etcd.renewMarginSec,
+    instance: randomBytes(INSTANCE_LEN).toString('hex'),
+    previous: readSubnetEnv(subnetFile),
+    log,
+  })
 }

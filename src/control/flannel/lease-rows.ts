@@ -10,7 +10,8 @@ export interface Programmed {
   readonly places: ReadonlyMap<string, MemberPlace>
   /** Of a far end, by its name. */
   isPlaced(peer: string): boolean
-  /** Wall clock, ms. */
+  /** By key: when a lease ends that does not say it itself. Wall clock, ms, as `now`. */
+  readonly expiries: ReadonlyMap<string, number>
   readonly now: number
 }
 
@@ -34,7 +35,8 @@ function verdict(lease: Lease, { fault, places, isPlaced }: Programmed): Verdict
   return place.peers.every(({ name }) => isPlaced(name)) ? ['programmed', null] : ['ignored', 'there is no room for it']
 }
 
-function row(lease: Lease, [state, reason]: Verdict, { network, now }: Programmed): LeaseRow {
+function row(lease: Lease, [state, reason]: Verdict, { network, expiries, now }: Programmed): LeaseRow {
+  const expires = lease.expires ?? expiries.get(lease.key) ?? null
   return {
     network,
     subnet: lease.subnet,
@@ -45,7 +47,7 @@ function row(lease: Lease, [state, reason]: Verdict, { network, now }: Programme
     vtepMac: lease.vtepMac ?? lease.vtepMac6,
     publicKey: lease.publicKey,
     own: lease.own,
-    expiresSeconds: lease.expires === null ? null : Math.round((lease.expires - now) / 1000),
+    expiresSeconds: expires === null ? null : Math.max(0, Math.round((expires - now) / 1000)),
     state,
     ...(reason === null ? {} : { reason }),
   }

@@ -60,8 +60,8 @@ export interface Lease {
   /** WireGuard's port; null: not written. */
   readonly wireguardPort: number | null
   readonly own: boolean
-  /** Wall clock, ms; null: a reservation, which does not expire. */
-  readonly expires: number | null
+  /** Wall clock, ms; null: a reservation, which does not expire; undefined: not known, see Follower.expiries. */
+  readonly expires: number | null | undefined
 }
 
 /** A lease that nobody is reached by, and why. */
@@ -107,6 +107,8 @@ export interface Follower extends EventEmitter<{ change: [Membership]; trouble: 
   /** Addresses or key of ours changed: the lease keeps its subnet. */
   setIdentity(identity: Identity): void
   readonly current: Membership | null
+  /** When leases expire, wall clock, by key: asked of the store one by one, for people. Those it does not tell are left out. */
+  expiries(keys: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** Ends the watch; the lease stays, as flanneld leaves it. `release`: it is given back. */
   stop(release: boolean): Promise<void>
 }

@@ -2,11 +2,14 @@
 // that handed over: networks and members to the overlay, routes to the host, subnet.env to whoever waits for it. Changes
 // of one network are taken together. Cold.
 import { join } from 'node:path'
-import type { LeaseRow } from '../api.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { LeaseRow, Undesired } from '../api.ts'
+import type { Overlay } from '../apply.ts'
 import type { MoreNetworks } from '../host-rules.ts'
 import type { Config, FlannelConfig, NetworkConfig, PeerConfig } from '../model.ts'
 import type { LocalAddress } from '../underlay.ts'
-import { type DirectRoute, desiredNetwork, type Here, type MemberPlace, Placer, storeFault } from './desired.ts'
+import { clash, desiredNetwork, type Here, type MemberPlace, Placer, storeFault } from './desired.ts'
+import { DirectRoutes, linkFinder } from './direct.ts'
 import { leaseRows } from './lease-rows.ts'
 import type { Follower, Identity, Membership } from './model.ts'
 import { memberRules } from './rules.ts'
@@ -15,6 +18,11 @@ import { vtepMac } from './vtep-mac.ts'
 
 /** Milliseconds in which further changes of a membership are gathered. */
 const GATHER = 100
+/** Milliseconds that the store may take to have our next key, and the members to hear of it. */
+const TAKEN = 3000
+const HEARD = 1000
+/** Milliseconds between two looks. */
+const LOOK = 20
 /** Milliseconds after which what could not be done is tried again. */
 const AGAIN = 5000
 
@@ -22,16 +30,11 @@ export interface FlannelsParts {
   readonly runtimeDir: string
   readonly log: { info(line: string): void; warn(line: string): void }
   follow(file: FlannelConfig, config: Config, identity: Identity, subnetFile: string): Follower
-  /** The interface on whose link an address is; null: on none. */
-  onLink(address: string): string | null
-  /** Puts these members in the place of those before. True: say the same again soon, something is under way. */
-  setMembers(network: string, members: ReadonlyMap<string, PeerConfig>): Promise<boolean>
+  overlay(): Overlay
   /** `networks()` is other than before: makes the overlay what it should be. */
   apply(): Promise<void>
   /** `rules()` may be other than before: makes the host's firewall what it should be. */
   applyRules(): Promise<void>
-  setRoutes(network: string, routes: readonly DirectRoute[]): void
-  isPlaced(network: string, peer: string): boolean
   /** Does changes one after the other. */
   inTurn(change: () => Promise<void>): Promise<void>
   /** Every network is there as it should be. */
@@ -41,25 +44,51 @@ export interface FlannelsParts {
 export class Flannels {
   private readonly p: FlannelsParts
   private readonly all = new Map<string, Flannel>()
+  private readonly direct = new DirectRoutes()
 
   constructor(parts: FlannelsParts) {
     this.p = parts
   }
 
-  /** Follows the networks of `config`, and no others; ours is the `underlay`'s address and the configuration's key. */
-  async sync(config: Config, underlay: readonly LocalAddress[]): Promise<void> {
+  /**
+   * Follows the networks of `config`, and no others; ours is the `underlay`'s address and the configuration's key. True:
+   * `networks` has less than before.
+   */
+  async sync(config: Config, underlay: readonly LocalAddress[]): Promise<boolean> {
+    let gone = false
     for (const [name, one] of this.all) {
       const next = config.flannels.find((file) => file.name === name)
       if (next && one.isSame(next)) continue
+      gone ||= one.network !== null
       this.all.delete(name)
       await one.stop(false)
     }
     for (const file of config.flannels) {
       const had = this.all.get(file.name)
       if (had) had.change(file, config, underlay)
-      else this.all.set(file.name, new Flannel(this.p, file, config, underlay))
+      else
+        this.all.set(
+          file.name,
+          new Flannel(
+            { ...this.p, direct: this.direct, others: (now) => this.others(file.name, now) },
+            file,
+            config,
+            underlay,
+          ),
+        )
     }
     await this.p.applyRules()
+    if (this.ready) this.p.ready()
+    return gone
+  }
+
+  private others(name: string, config: Config): NetworkConfig[] {
+    return [...config.networks, ...this.networks().filter((network) => network.name !== name)]
+  }
+
+  /** Tells the members of the key that `next` has before it is used; resolves when they have had the time to hear of it. */
+  async announce(next: Config): Promise<void> {
+    await Promise.all([...this.all.values()].map((one) => one.announce(next)))
   }
 
   /** What the overlay has to have beside the configuration's own networks. */
@@ -83,11 +112,17 @@ export class Flannels {
 
   /** The host's routes, links or addresses have changed. */
   hostChanged(): void {
+    for (const { text } of this.direct.check(Date.now())) this.p.log.warn(text)
     for (const one of this.all.values()) one.hostChanged()
   }
 
-  leases(): LeaseRow[] {
-    return [...this.all.values()].flatMap((one) => one.leases(Date.now()))
+  undesired(): Undesired[] {
+    return this.direct.undesired()
+  }
+
+  async leases(network?: string): Promise<LeaseRow[]> {
+    const of = [...this.all].filter(([name]) => network === undefined || name === network)
+    return (await Promise.all(of.map(([, one]) => one.leases()))).flat()
   }
 
   /** `release`: our leases are given back. */
@@ -97,12 +132,18 @@ export class Flannels {
   }
 }
 
+interface FlannelParts extends FlannelsParts {
+  readonly direct: DirectRoutes
+  /** The host's other networks. */
+  others(config: Config): readonly NetworkConfig[]
+}
+
 class Flannel {
   /** null: not yet, not possible, or a back end without a device. */
   network: NetworkConfig | null = null
   rules: MoreNetworks | null = null
   ready = false
-  private readonly p: FlannelsParts
+  private readonly p: FlannelParts
   private readonly follower: Follower
   private readonly mac: string
   private file: FlannelConfig
@@ -118,7 +159,7 @@ class Flannel {
   private due = 0
   private stopped = false
 
-  constructor(parts: FlannelsParts, file: FlannelConfig, config: Config, underlay: readonly LocalAddress[]) {
+  constructor(parts: FlannelParts, file: FlannelConfig, config: Config, underlay: readonly LocalAddress[]) {
     this.p = parts
     this.file = file
     this.config = config
@@ -146,9 +187,8 @@ class Flannel {
   }
 
   hostChanged(): void {
-    const backend = this.follower.current?.config.backend
-    const minds = backend?.type === 'host-gw' || (backend?.type === 'vxlan' && backend.directRouting)
-    if (minds && this.placer) this.gather(GATHER)
+    const { current } = this.follower
+    if (current && this.placer && this.isDirect(current)) this.gather(GATHER)
   }
 
   async stop(release: boolean): Promise<void> {
@@ -157,15 +197,26 @@ class Flannel {
     this.timer = null
     this.network = null
     this.rules = null
-    this.p.setRoutes(this.file.name, [])
+    this.p.direct.set(this.file.name, [], Date.now())
     await this.follower.stop(release)
   }
 
-  leases(now: number): LeaseRow[] {
+  async leases(): Promise<LeaseRow[]> {
     const { current } = this.follower
     if (!current) return []
-    const isPlaced = (peer: string): boolean => this.p.isPlaced(this.file.name, peer)
-    return leaseRows(current, { network: this.file.name, fault: this.said, places: this.places, isPlaced, now })
+    const known = [current.own, ...current.members.values(), ...current.ignored.flatMap(({ lease }) => lease ?? [])]
+    const expiries = await this.follower.expiries(known.map(({ key }) => key))
+    const isPlaced = (peer: string): boolean => this.p.overlay().isPlaced(this.file.name, peer)
+    const { places, said: fault } = this
+    return leaseRows(current, { network: this.file.name, fault, places, isPlaced, expiries, now: Date.now() })
+  }
+
+  async announce({ publicKey }: Config): Promise<void> {
+    if (this.file.security !== 'secure' || publicKey === this.config.publicKey || !this.ready) return
+    this.follower.setIdentity({ ...this.identity(), publicKey })
+    const end = performance.now() + TAKEN
+    while (this.follower.current?.own.publicKey !== publicKey && performance.now() < end) await pause(LOOK)
+    await pause(HEARD)
   }
 
   private get subnetFile(): string {
@@ -202,24 +253,32 @@ class Flannel {
   private async program(): Promise<void> {
     const m = this.follower.current
     if (!m || this.stopped) return
-    const here: Here = { ...this.here(), onLink: (address) => this.p.onLink(address) }
-    const fault = storeFault(this.file, m.config, here)
+    const here: Here = { ...this.here(), onLink: this.isDirect(m) ? linkFinder() : () => null }
+    const { network, mtu } = desiredNetwork(this.file, m, here)
+    const fault = storeFault(this.file, m.config, here) ?? (network && clash(network, this.p.others(this.config)))
     if (fault !== null) {
       this.say(fault)
       await this.become(null)
       return
     }
-    const { network, mtu } = desiredNetwork(this.file, m, here)
     this.place(m, here)
-    if (network && (await this.p.setMembers(this.file.name, peersOf(this.places.values())))) this.gather(GATHER)
-    this.rules = memberRules(this.file, m, network?.interface ?? '', this.config.underlay.wireguardPort)
-    await this.p.applyRules()
+    if (network && (await this.p.overlay().setMembers(this.file.name, peersOf(this.places.values()))))
+      this.gather(GATHER)
+    const rules = memberRules(this.file, m, network?.interface ?? '', this.config.underlay.wireguardPort)
+    const isNew = JSON.stringify(rules) !== JSON.stringify(this.rules)
+    this.rules = rules
+    if (isNew) await this.p.applyRules()
     await this.become(network)
     this.route()
     this.say('')
+    if (!this.ready) this.p.log.info(`network ${this.file.name}: ${mine(m)}, ${counted(this.places.size)} in place`)
     this.ready = true
     this.write({ config: m.config, own: m.own, mtu, masquerade: this.config.rules.masquerade })
     this.p.ready()
+  }
+
+  private isDirect({ config: { backend } }: Membership): boolean {
+    return backend.type === 'host-gw' || (backend.type === 'vxlan' && backend.directRouting)
   }
 
   private here(): Omit<Here, 'onLink'> {
@@ -244,6 +303,7 @@ class Flannel {
       await this.p.apply()
     } catch (error) {
       this.network = before
+      await this.p.apply()
       throw error
     }
   }
@@ -252,7 +312,7 @@ class Flannel {
     const routes = [...this.places.values()].flatMap((place) => place.routes)
     const key = JSON.stringify(routes)
     if (key === this.routed) return
-    this.p.setRoutes(this.file.name, routes)
+    this.p.direct.set(this.file.name, routes, Date.now())
     this.routed = key
   }
 
@@ -273,7 +333,7 @@ class Flannel {
   private say(fault: string): void {
     if (fault === this.said) return
     this.said = fault
-    if (fault === '') this.p.log.info(`network ${this.file.name}: ${this.places.size} members`)
+    if (fault === '') this.p.log.info(`network ${this.file.name}: is there again`)
     else {
       this.ready = false
       this.p.log.warn(`network ${this.file.name}: ${fault}`)
@@ -285,4 +345,12 @@ function peersOf(places: Iterable<MemberPlace>): Map<string, PeerConfig> {
   const peers = new Map<string, PeerConfig>()
   for (const place of places) for (const peer of place.peers) peers.set(peer.name, peer)
   return peers
+}
+
+function mine({ own, config }: Membership): string {
+  return `our subnet is ${[own.subnet, own.subnet6].filter((one) => one !== null).join(' and ')}, by ${config.backend.type}`
+}
+
+function counted(members: number): string {
+  return members === 1 ? 'one other member' : `${members} other members`
 }

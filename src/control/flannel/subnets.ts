@@ -46,6 +46,11 @@ export function prefixesOf({ subnet, subnet6 }: Subnets): Cidr[] {
   return [subnet, subnet6].filter((cidr): cidr is Cidr => cidr !== null)
 }
 
+/** Whether an address is in both. */
+export function overlaps(a: Cidr, b: Cidr): boolean {
+  return covers(a, b) || covers(b, a)
+}
+
 /** Whether this network gives out such subnets: the right families, lengths and ranges. */
 export function fits({ subnet, subnet6 }: Subnets, config: StoreConfig): boolean {
   return fitsRange(subnet, config.ipv4) && fitsRange(subnet6, config.ipv6)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { faultsOf, KEY_B, parse } from '../../support/config.ts'
 
 const KEY = 'privateKeyFile: /keys/own\n'
-const STORE = ''
+const STORE = 'control: { etcd: { endpoints: [http://198.18.0.9:2379] } }\n'
 
 const without = (fault: string): string => fault.replace(/ \(line \d+\)$/, '')
 const faults = (text: string): string[] => faultsOf(`${KEY}${STORE}${text}`).map(without)
@@ -54,6 +54,14 @@ describe('a flannel network', () => {
     ])
     const apart = 'b: { type: flannel, prefix: /b, subnetFile: /run/b.env, security: plain }'
     expect(faults(`networks: { a: { type: flannel }, ${apart} }`)).toEqual([])
+  })
+
+  test('needs a store, and a place in it that no other has by another way', () => {
+    expect(faultsOf(`${KEY}networks: { pods: { type: flannel } }`).map(without)).toEqual([
+      'control.etcd: missing, and network pods is of type flannel; say where the store is: `control: { etcd: { endpoints: [http://198.18.0.9:2379] } }`',
+    ])
+    const usual = 'b: { type: flannel, security: plain, prefix: /coreos.com/network, subnetFile: /run/b.env }'
+    expect(faults(`networks: { a: { type: flannel }, ${usual} }`)).toHaveLength(1)
   })
 
   test('takes no peers of the file; those that name no network are not in it', () => {

@@ -12,7 +12,6 @@ function ofNetwork(keys: string, key: string, mend: string, what = NOT): Row {
 }
 
 const ROWS: Row[] = [
-  atRoot('control: { etcd: { endpoints: [] } }', 'control', 'under peers'),
   atRoot('workers: 2', 'workers', 'write 1', 'more than one is not in this version'),
   ofNetwork('security: plain, bridge: br0', 'bridge', 'remove it'),
 ]

@@ -1,6 +1,7 @@
 // Networks whose packets stand in UDP as they are (flannel's udp back end): both walks.
 import { expect, test } from 'vitest'
 import { TX_BYTES } from '../../../src/counters.ts'
+import type { Far } from '../../../src/datapath/mailbox.ts'
 import { NONE } from '../../../src/drop.ts'
 import { hex, text } from '../../support/bytes.ts'
 import { frames } from '../../support/packets.ts'
@@ -66,4 +67,18 @@ test('VXLAN networks on other ports go on', () => {
   v.tables.ports[0] = 9999
   expect(v.in(from(PEER, TCP))).toEqual([])
   expect(v.drops()).toEqual({ 'vxlan-no-vni': 1 })
+})
+
+test('a twin may speak for what is behind the other, and for nothing else', () => {
+  const { v, ids } = network(SRC)
+  const change = (peers: readonly Far[], gone: readonly number[] = []): number[] =>
+    v.tables.handle({ kind: 'change-peers', id: 0, peers, gone }) as number[]
+  const [twin] = change([{ ...far('198.18.0.3'), twin: ids[0]! }])
+  expect(v.in(from('198.18.0.3', TCP))).toHaveLength(1)
+  change([{ ...far('198.18.0.3') }])
+  expect(v.in(from('198.18.0.3', TCP))).toEqual([])
+  change([{ ...far('198.18.0.3'), twin: ids[0]! }], [])
+  change([far('198.18.0.4', { prefixes: one(SRC) })], [ids[0]!])
+  expect(v.in(from('198.18.0.3', TCP))).toEqual([])
+  expect(v.tables.vteps.twin[twin!]).toBe(NONE)
 })

@@ -1,18 +1,19 @@
 // What a flannel network wants of a host, derived from what file and store say.
 import { describe, expect, test } from 'vitest'
-import { desiredNetwork, type Here, Placer, storeFault } from '../../../../src/control/flannel/desired.ts'
+import { clash, desiredNetwork, type Here, Placer, storeFault } from '../../../../src/control/flannel/desired.ts'
 import type { Lease, Membership } from '../../../../src/control/flannel/model.ts'
 import type { FlannelConfig } from '../../../../src/control/model.ts'
 import { KEY_B, parse } from '../../../support/config.ts'
 import { DUAL, storeConfig, VXLAN } from '../../../support/flannel.ts'
 
+const STORE = 'control: { etcd: { endpoints: [http://198.18.0.9:2379] } }\n'
 const MAC = '02:00:00:00:00:01'
 const V4 = { address: '198.18.0.1', v6: false, interface: 'eth0', mtu: 1500 }
 const V6 = { address: 'fd18::1', v6: true, interface: 'eth0', mtu: 1500 }
 const HERE: Here = { underlay: [V4, V6], mac: MAC, wireguardPort: 51820, onLink: () => null }
 
 function file(more = 'security: plain'): FlannelConfig {
-  return parse(`privateKeyFile: /keys/own\nnetworks: { pods: { type: flannel, ${more} } }`).flannels[0]!
+  return parse(`${STORE}privateKeyFile: /keys/own\nnetworks: { pods: { type: flannel, ${more} } }`).flannels[0]!
 }
 
 function lease(more: Partial<Lease> = {}): Lease {
@@ -84,6 +85,17 @@ describe('the network', () => {
 
   test('host-gw: none', () => {
     expect(desiredNetwork(file(), membership(backend('{"Type":"host-gw"}')), HERE).network).toBeNull()
+  })
+
+  test('is refused beside a network that has its VNI, interface or port', () => {
+    const { network } = desiredNetwork(file(), membership(), HERE)
+    const bare = desiredNetwork(file(), membership(backend('{"Type":"udp","Port":4789}')), HERE).network!
+    const other = (more: string) => parse(`networks: { blue: { security: plain, ${more} } }`).networks
+    expect(clash(network!, other('vni: 2'))).toBeNull()
+    expect(clash(network!, other('vni: 1'))).toMatch(/VNI 1 is network blue's/)
+    expect(clash(network!, other('vni: 2, interface: vt1'))).toMatch(/interface vt1/)
+    expect(clash(bare, other('vni: 0'))).toMatch(/port 4789/)
+    expect(clash(bare, other('vni: 0, port: 8472'))).toBeNull()
   })
 
   test('is refused where file and store want what excludes each other', () => {

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import { StoreError } from '../../../../src/control/etcd/kv.ts'
+import { rangeEnd } from '../../../../src/control/etcd/raw.ts'
+import { storeErrorOf, TokenError } from '../../../../src/control/etcd/status.ts'
+
+test.each([
+  [
+    { code: 14, details: 'No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1' },
+    'away',
+    'nobody listens there',
+  ],
+  [{ code: 4, details: 'Deadline exceeded after 3.0s' }, 'away', 'no answer in time'],
+  [{ code: 14, details: 'etcdserver: no leader' }, 'away', 'it has no leader'],
+  [{ code: 11, details: 'etcdserver: mvcc: required revision has been compacted' }, 'compacted', 'compacted'],
+  [{ code: 5, details: 'etcdserver: requested lease not found' }, 'missing', 'no such lease'],
+  [{ code: 7, details: 'etcdserver: permission denied' }, 'refused', 'does not permit that'],
+  [{ code: 3, details: 'etcdserver: user name is empty' }, 'refused', 'give username and passwordFile'],
+  [{ code: 12, details: 'unknown service etcdserverpb.KV' }, 'refused', 'unknown service'],
+  [
+    { code: 14, details: 'unable to verify the first certificate' },
+    'away',
+    'its certificate does not do (unable to verify',
+  ],
+  [{ code: 13, details: 'something\n else' }, 'away', 'something else'],
+])('%o is %s: %s', (error, kind, text) => {
+  const found = storeErrorOf(error, 'http://a:1')
+  expect(found.kind).toBe(kind)
+  expect(found.message).toContain(`http://a:1: `)
+  expect(found.message).toContain(text)
+  expect(storeErrorOf(found, 'http://b:1')).toBe(found)
+})
+
+test('a token that is not known any more is told apart', () => {
+  expect(storeErrorOf({ code: 16, details: 'etcdserver: invalid auth token' }, 'a')).toBeInstanceOf(TokenError)
+  expect(storeErrorOf({ code: 16, details: 'else' }, 'a')).not.toBeInstanceOf(TokenError)
+  expect(storeErrorOf(new Error('else'), 'a')).toBeInstanceOf(StoreError)
+})
+
+test.each([
+  ['/a/', '/a0'],
+  ['a', 'b'],
+  ['', '\0'],
+])('all keys that begin with %j end before %j', (prefix, end) => expect(rangeEnd(prefix).toString()).toBe(end))
