@@ -13,7 +13,6 @@ export class Judge {
   private readonly config: StoreConfig
   private readonly identity: Identity
   private readonly own: Lease
-  private known = new WeakMap<Row, Reason | 'member'>()
 
   constructor(config: StoreConfig, identity: Identity, own: Lease) {
     this.config = config
@@ -36,12 +35,8 @@ export class Judge {
   }
 
   private of(row: Row): Reason | null {
-    let found = this.known.get(row)
-    if (found === undefined) {
-      found = this.judge(row) ?? 'member'
-      this.known.set(row, found)
-    }
-    return found === 'member' ? null : found
+    if (row.verdict?.by !== this) row.verdict = { by: this, reason: this.judge(row) }
+    return row.verdict.reason
   }
 
   private judge({ lease, fault }: Row): Reason | null {
