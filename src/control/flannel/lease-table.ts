@@ -6,7 +6,7 @@ import type { Entry, KeyEvent, Listing } from '../etcd/kv.ts'
 import { NO_LEASE } from '../etcd/kv.ts'
 import { GoJsonError } from './go-json.ts'
 import { type LeaseValue, type Mark, parseKey, parseValue, type Subnets } from './lease.ts'
-import type { Ignored, Lease } from './model.ts'
+import type { Lease } from './model.ts'
 import { PrefixIndex, prefixesOf } from './subnets.ts'
 
 export interface Row {
@@ -22,8 +22,6 @@ export interface Row {
   readonly lease: Lease | null
   readonly fault: string | null
   readonly mark: Mark | null
-  /** A Judge's: what it found, kept here since ten thousand of them are asked ten times a second. */
-  verdict: { readonly by: object; readonly reason: Pick<Ignored, 'state' | 'reason'> | null } | null
 }
 
 export class LeaseTable {
@@ -31,6 +29,7 @@ export class LeaseTable {
   private readonly byKey = new Map<string, Row>()
   // Keys that we removed and the watch has not told of yet → revision.
   private readonly buried = new Map<string, number>()
+  private changed = new Set<string>()
   /** All up to this is known; 0: nothing is. */
   revision = 0
 
@@ -51,13 +50,14 @@ export class LeaseTable {
   replace({ revision, entries }: Listing): void {
     // A store that was put back to what it was once: nothing of ours is later than it.
     if (revision < this.revision) {
+      for (const key of this.byKey.keys()) this.changed.add(key)
       this.byKey.clear()
       this.buried.clear()
       this.revision = 0
     }
     const there = new Set(entries.map((entry) => entry.key))
     for (const row of this.byKey.values()) {
-      if (row.modRevision <= revision && !there.has(this.directory + row.key)) this.byKey.delete(row.key)
+      if (row.modRevision <= revision && !there.has(this.directory + row.key)) this.remove(row.key, revision)
     }
     for (const entry of entries) this.put(entry)
     this.reached(revision)
@@ -77,14 +77,22 @@ export class LeaseTable {
     const before = this.byKey.get(key)
     if (before && before.modRevision >= entry.modRevision) return
     if ((this.buried.get(key) ?? 0) >= entry.modRevision) return
+    this.changed.add(key)
     this.byKey.set(key, rowOf(key, entry, before?.lease ?? null))
   }
 
   remove(key: string, revision: number): void {
     const before = this.byKey.get(key)
     if (before && before.modRevision > revision) return
-    this.byKey.delete(key)
+    if (this.byKey.delete(key)) this.changed.add(key)
     if (revision > this.revision) this.buried.set(key, revision)
+  }
+
+  /** The keys of which something was said since the last call. */
+  takeChanged(): ReadonlySet<string> {
+    const { changed } = this
+    this.changed = new Set()
+    return changed
   }
 
   /** The subnets that somebody has, whatever else is wrong with the lease. */
@@ -104,7 +112,7 @@ export class LeaseTable {
 
 function rowOf(key: string, entry: Entry, before: Lease | null): Row {
   const { createRevision, modRevision } = entry
-  const common = { key, createRevision, modRevision, etcdLease: entry.lease, verdict: null }
+  const common = { key, createRevision, modRevision, etcdLease: entry.lease }
   const subnets = parseKey(key)
   if (!subnets) return { ...common, subnets, lease: null, fault: 'the key is not that of a subnet', mark: null }
   try {
