@@ -34,7 +34,7 @@ const follower = new StoreFollower({
 })
 let changes = 0
 let readySeconds = 0
-const begin = performance.now()
+let begin = 0
 const say = (): void => {
   const seen: Seen = { members: follower.current?.members.size ?? 0, changes, readySeconds }
   process.stdout.write(`${JSON.stringify(seen)}\n`)
@@ -47,6 +47,7 @@ follower.on('change', () => {
 process.stdout.write('{}\n')
 createInterface({ input: process.stdin })
   .once('line', () => {
+    begin = performance.now()
     follower.start()
   })
   .on('line', () => {
