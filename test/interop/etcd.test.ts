@@ -33,7 +33,7 @@ class Heard implements WatchEvents {
 
 const opened: Etcd[] = []
 function open(endpoints: string[], credentials: Partial<Credentials> = {}): Etcd {
-  const store = new Etcd({ endpoints, credentials: () => ({ ...NOBODY, ...credentials }), timing: QUICK })
+  const store = new Etcd({ endpoints, credentials: () => ({ ...NOBODY, ...credentials }), timing: QUICK, first: 0 })
   opened.push(store)
   return store
 }

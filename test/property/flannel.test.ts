@@ -45,7 +45,7 @@ test('no text is a key unless it is the only one of its subnets', () => {
       const lease = parseKey(key)
       if (lease && !key.includes('&')) expect(keyOf(lease)).toBe(key)
     }),
-    { seed, numRuns: 2000 },
+    { seed, numRuns: 1000 },
   )
 })
 
@@ -88,7 +88,7 @@ test('what others write is read, or refused with a reason', () => {
       parseSubnetEnv(text)
       parseKey(text)
     }),
-    { seed, numRuns: 2000 },
+    { seed, numRuns: 1000 },
   )
 })
 
@@ -136,7 +136,7 @@ test('a roster that is kept up to date says what a new one would', () => {
         expect(kept.update(table, table.rows.keys())).toBe(after)
       }
     }),
-    { seed, numRuns: 500 },
+    { seed, numRuns: 300 },
   )
 })
 

@@ -195,7 +195,9 @@ export class LeaseKeeper {
       const claim = claimOf(row, desired, this.options.instance, previous)
       if (claim === 'ours') ours.push(row)
       if (claim === 'other')
-        this.noteOnce(`${row.key} has our address, and is node ${row.mark?.node}'s: one of us is not reached`)
+        this.noteOnce(
+          `${row.key} has our address, and is node ${row.mark?.node}'s: one of us is not reached; delete that key if the node is gone`,
+        )
     }
     const had = previous && keyOf(previous)
     const fitting = ours.filter((row) => fits(row.subnets!, desired.config))
