@@ -213,6 +213,7 @@ describe('a lease', () => {
     world.run(48 * HOUR, 60_000)
     expect(host.entry).toMatchObject({ lease: NO_LEASE, modRevision: 4 })
     expect(host.entry!.value).toContain('198.18.0.100')
+    expect(host.keeper.release).toBeNull()
   })
 
   test('of two clones is written at starts and renewals alone', () => {

@@ -115,9 +115,10 @@ export class LeaseKeeper {
     return { ...leaseOf(held.key, held.subnets, desired.parsed, expires), own: true }
   }
 
-  /** To give our lease back. */
+  /** To give our lease back; null: there is none, or it is reserved for us. */
   get release(): Action | null {
-    return this.held && { do: 'remove', key: this.held.key, expect: this.held.modRevision }
+    const { held } = this
+    return held && held.etcdLease !== NO_LEASE ? { do: 'remove', key: held.key, expect: held.modRevision } : null
   }
 
   /** What happened since the last call, for the log. */
