@@ -6,13 +6,14 @@ import { codec } from './codec.ts'
 import { describe, environment } from './environment.ts'
 import { fdb } from './fdb.ts'
 import { PARTS, type Part } from './goal.ts'
+import { leases } from './leases.ts'
 import { peers } from './peers.ts'
 import { Report } from './report.ts'
 import { takeLines } from './timing.ts'
 import { walk } from './walk.ts'
 import { wire } from './wire.ts'
 
-const USAGE = `usage: bench [codec] [fdb] [walk] [aead] [wire] [peers] [--rounds N] [--seconds N] [--only PART] [--quick] [--json FILE]
+const USAGE = `usage: bench [codec] [fdb] [walk] [aead] [wire] [peers] [leases] [--rounds N] [--seconds N] [--only PART] [--quick] [--json FILE]
 
   codec    ns per header read or written
   fdb      ns per look-up at 10, 10 000 and 1 000 000 entries
@@ -20,9 +21,10 @@ const USAGE = `usage: bench [codec] [fdb] [walk] [aead] [wire] [peers] [--rounds
   aead     ns per packet sealed and opened, with each cipher that this Node has
   wire     two agents over a veth pair, against the kernel's VXLAN device and wireguard-go (root)
   peers    1000 peers on one agent: memory, time to be ready, handshakes a second (root)
+  leases   1000, 5000 and 10 000 hosts of a flannel network in etcd: time until all are known, memory, CPU while they change
 
   --rounds N    rounds of wire and peers (default 5)
-  --seconds N   measured seconds of each transfer (default 3)
+  --seconds N   measured seconds of each transfer, and of changing leases (default 3)
   --only PART   of wire: plain or secure
   --quick       two rounds of two seconds: a first look, no figure to quote
   --json FILE   writes everything that was measured there, as it comes, each sample of wire included
@@ -60,6 +62,7 @@ const benches: Record<string, (progress: (measured: unknown) => void) => unknown
   aead: () => timed(aead),
   wire: (progress) => wire(options, progress),
   peers: () => peers(options),
+  leases: () => leases(options),
 }
 
 const unknown = positionals.filter((name) => !Object.hasOwn(benches, name))

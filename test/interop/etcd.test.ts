@@ -5,7 +5,8 @@ import { Etcd } from '../../src/control/etcd/etcd.ts'
 import { type Change, type KeyEvent, NO_LEASE, type StoreError, type WatchEvents } from '../../src/control/etcd/kv.ts'
 import type { Credentials, Timing } from '../../src/control/etcd/link.ts'
 import { Secret } from '../../src/control/secret.ts'
-import { certificates, EtcdServer } from '../support/etcd.ts'
+import { EtcdServer } from '../../src/lab/etcd.ts'
+import { certificates } from '../support/etcd.ts'
 import { missing } from '../support/root.ts'
 import { temporaryDir } from '../support/temporary.ts'
 
@@ -32,7 +33,7 @@ class Heard implements WatchEvents {
 
 const opened: Etcd[] = []
 function open(endpoints: string[], credentials: Partial<Credentials> = {}): Etcd {
-  const store = new Etcd({ endpoints, credentials: () => ({ ...NOBODY, ...credentials }), timing: QUICK })
+  const store = new Etcd({ endpoints, credentials: () => ({ ...NOBODY, ...credentials }), timing: QUICK, first: 0 })
   opened.push(store)
   return store
 }

@@ -5,9 +5,11 @@ import { expect, test } from 'vitest'
 import * as cidr from '../../src/control/cidr.ts'
 import { GoJsonError } from '../../src/control/flannel/go-json.ts'
 import { keyOf, parseKey, parseValue, valueText } from '../../src/control/flannel/lease.ts'
+import { LeaseTable, leaseOf } from '../../src/control/flannel/lease-table.ts'
+import { Roster } from '../../src/control/flannel/roster.ts'
 import { parseStoreConfig } from '../../src/control/flannel/store-config.ts'
 import { parseSubnetEnv } from '../../src/control/flannel/subnet-env.ts'
-import { DUAL, identity, storeConfig, VXLAN } from '../support/flannel.ts'
+import { DUAL, flanneldValue, identity, storeConfig, VXLAN } from '../support/flannel.ts'
 import { seed } from '../support/seed.ts'
 
 const four = fc
@@ -43,7 +45,7 @@ test('no text is a key unless it is the only one of its subnets', () => {
       const lease = parseKey(key)
       if (lease && !key.includes('&')) expect(keyOf(lease)).toBe(key)
     }),
-    { seed, numRuns: 2000 },
+    { seed, numRuns: 1000 },
   )
 })
 
@@ -86,7 +88,7 @@ test('what others write is read, or refused with a reason', () => {
       parseSubnetEnv(text)
       parseKey(text)
     }),
-    { seed, numRuns: 2000 },
+    { seed, numRuns: 1000 },
   )
 })
 
@@ -102,3 +104,45 @@ test('what we write says what we are', () => {
     { seed, numRuns: 300 },
   )
 })
+
+test('a roster that is kept up to date says what a new one would', () => {
+  const key = fc.constantFrom(
+    ...['10.42.1.0-24', '10.42.2.0-24', '10.42.3.0-24', '10.42.2.128-25', '10.42.0.0-22', '10.9.0.0-24', 'x'],
+  )
+  const value = fc.constantFrom(
+    ...['', flanneldValue('198.18.0.1', '02:00:00:00:00:09'), flanneldValue('0.0.0.0', '02:00:00:00:00:09')],
+    ...[8, 9].map((n) => flanneldValue(`198.18.0.${n}`, `02:00:00:00:00:0${n}`)),
+  )
+  const event = fc.record({ key, value: fc.option(value) })
+  const config = storeConfig()
+  const me = identity(1)
+  const ownKey = '10.42.1.0-24'
+  const own = leaseOf(ownKey, parseKey(ownKey)!, parseValue(valueText(config, me, { node: 'a', instance: 'b' })), null)
+  fc.assert(
+    fc.property(fc.array(fc.array(event, { maxLength: 4 }), { maxLength: 12 }), (bursts) => {
+      const table = new LeaseTable('')
+      const kept = new Roster(config, me, own)
+      let revision = 1
+      for (const burst of bursts) {
+        for (const { key, value } of burst) {
+          const modRevision = ++revision
+          const createRevision = table.get(key)?.createRevision ?? modRevision
+          const entry = value === null ? null : { key, value, createRevision, modRevision, lease: '7' }
+          table.change([{ key, modRevision, entry }], revision)
+        }
+        const after = kept.update(table, table.takeChanged())
+        const fresh = new Roster(config, me, own).update(table, [])
+        expect(sorted(after)).toEqual(sorted(fresh))
+        expect(kept.update(table, table.rows.keys())).toBe(after)
+      }
+    }),
+    { seed, numRuns: 300 },
+  )
+})
+
+function sorted({ members, ignored }: ReturnType<Roster['update']>): object {
+  return {
+    members: [...members].sort(([a], [b]) => a.localeCompare(b)),
+    ignored: [...ignored].sort((a, b) => a.key.localeCompare(b.key)),
+  }
+}

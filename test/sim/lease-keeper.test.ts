@@ -213,6 +213,7 @@ describe('a lease', () => {
     world.run(48 * HOUR, 60_000)
     expect(host.entry).toMatchObject({ lease: NO_LEASE, modRevision: 4 })
     expect(host.entry!.value).toContain('198.18.0.100')
+    expect(host.keeper.release).toBeNull()
   })
 
   test('of two clones is written at starts and renewals alone', () => {
@@ -274,10 +275,10 @@ describe('a lease', () => {
 })
 
 describe('whatever goes wrong on the way', () => {
-  test.each([0, 1, 2, 3, 4, 5])('everybody has a subnet in the end, and one only (%#)', (round) => {
+  test.each([0, 1, 2, 3])('everybody has a subnet in the end, and one only (%#)', (round) => {
     const world = new World(seed + round)
     world.faults = { lost: 20, unanswered: 20, lag: 400 }
-    const all = Array.from({ length: 40 }, (_, i) => world.host(i + 1))
+    const all = Array.from({ length: 25 }, (_, i) => world.host(i + 1))
     for (let i = 0; i < 60; i++) {
       const host = all[Math.floor(world.random() * all.length)]!
       const dice = world.random()

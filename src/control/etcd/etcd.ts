@@ -13,6 +13,8 @@ export interface EtcdOptions {
   /** Read anew for every connection: certificates are renewed on disk. May throw. */
   readonly credentials: () => Credentials
   readonly timing?: Timing
+  /** Which endpoint is tried first; default: by chance, so that many hosts are spread over all. */
+  readonly first?: number
 }
 
 interface RangeAnswer {
@@ -32,12 +34,13 @@ export class Etcd implements KvStore, Links {
   private readonly watches = new Set<Watch>()
   private opening: Promise<Link> | null = null
   private link: Link | null = null
-  private turn = 0
+  private turn: number
   private isClosed = false
 
   constructor(options: EtcdOptions) {
     this.options = options
     this.timing = options.timing ?? TIMING
+    this.turn = options.first ?? Math.floor(Math.random() * options.endpoints.length)
   }
 
   get callMs(): number {

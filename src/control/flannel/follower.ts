@@ -11,8 +11,8 @@ import type { Subnets } from './lease.ts'
 import { type Action, LeaseKeeper, type Outcome } from './lease-keeper.ts'
 import { LeaseTable } from './lease-table.ts'
 import type { Follower, Identity, Lease, Membership, StoreConfig } from './model.ts'
+import { Roster } from './roster.ts'
 import { parseStoreConfig } from './store-config.ts'
-import { Judge } from './verdict.ts'
 
 /** Between two `change`s; the first of a burst is told at once. */
 const GATHER_MS = 100
@@ -51,7 +51,7 @@ export class StoreFollower
   private identity: Identity
   private config: StoreConfig | null = null
   private own: Lease | null = null
-  private judge: Judge | null = null
+  private roster: Roster | null = null
   private follows: ListWatch[] = []
   private timer: NodeJS.Timeout | null = null
   private gathering: NodeJS.Timeout | null = null
@@ -108,7 +108,7 @@ export class StoreFollower
 
   setIdentity(identity: Identity): void {
     this.identity = identity
-    this.judge = null
+    this.roster = null
     this.keeper.setIdentity(identity)
     this.dirty()
   }
@@ -150,7 +150,7 @@ export class StoreFollower
       this.setTrouble('key', null, 0)
       if (this.config && JSON.stringify(config) === JSON.stringify(this.config)) return
       this.config = config
-      this.judge = null
+      this.roster = null
       this.keeper.setConfig(config)
       this.dirty()
     } catch (error) {
@@ -245,11 +245,11 @@ export class StoreFollower
     // Until there is another, the last one stands: what others send there still comes here.
     if (own && !(this.own && isSameLease(own, this.own))) {
       this.own = own
-      this.judge = null
+      this.roster = null
     }
     if (!this.own) return null
-    this.judge ??= new Judge(config, identity, this.own)
-    return { config, own: this.own, ...this.judge.sort(this.table) }
+    this.roster ??= new Roster(config, identity, this.own)
+    return { config, own: this.own, ...this.roster.update(this.table, this.table.takeChanged()) }
   }
 
   // `after`: ms for which it may last without anybody hearing of it.
@@ -311,13 +311,5 @@ function isSameLease(a: Lease, b: Lease): boolean {
 }
 
 function isSame(a: Membership, b: Membership): boolean {
-  if (a.config !== b.config || a.own !== b.own || a.members.size !== b.members.size) return false
-  if (a.ignored.length !== b.ignored.length) return false
-  for (const [key, lease] of a.members) if (b.members.get(key) !== lease) return false
-  return a.ignored.every((one, i) => {
-    const other = b.ignored[i]!
-    return (
-      one.key === other.key && one.lease === other.lease && one.reason === other.reason && one.state === other.state
-    )
-  })
+  return a.config === b.config && a.own === b.own && a.members === b.members && a.ignored === b.ignored
 }

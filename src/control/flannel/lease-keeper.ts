@@ -115,9 +115,10 @@ export class LeaseKeeper {
     return { ...leaseOf(held.key, held.subnets, desired.parsed, expires), own: true }
   }
 
-  /** To give our lease back. */
+  /** To give our lease back; null: there is none, or it is reserved for us. */
   get release(): Action | null {
-    return this.held && { do: 'remove', key: this.held.key, expect: this.held.modRevision }
+    const { held } = this
+    return held && held.etcdLease !== NO_LEASE ? { do: 'remove', key: held.key, expect: held.modRevision } : null
   }
 
   /** What happened since the last call, for the log. */
@@ -195,7 +196,9 @@ export class LeaseKeeper {
       const claim = claimOf(row, desired, this.options.instance, previous)
       if (claim === 'ours') ours.push(row)
       if (claim === 'other')
-        this.noteOnce(`${row.key} has our address, and is node ${row.mark?.node}'s: one of us is not reached`)
+        this.noteOnce(
+          `${row.key} has our address, and is node ${row.mark?.node}'s: one of us is not reached; delete that key if the node is gone`,
+        )
     }
     const had = previous && keyOf(previous)
     const fitting = ours.filter((row) => fits(row.subnets!, desired.config))

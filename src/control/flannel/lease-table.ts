@@ -29,6 +29,7 @@ export class LeaseTable {
   private readonly byKey = new Map<string, Row>()
   // Keys that we removed and the watch has not told of yet → revision.
   private readonly buried = new Map<string, number>()
+  private changed = new Set<string>()
   /** All up to this is known; 0: nothing is. */
   revision = 0
 
@@ -49,13 +50,14 @@ export class LeaseTable {
   replace({ revision, entries }: Listing): void {
     // A store that was put back to what it was once: nothing of ours is later than it.
     if (revision < this.revision) {
+      for (const key of this.byKey.keys()) this.changed.add(key)
       this.byKey.clear()
       this.buried.clear()
       this.revision = 0
     }
     const there = new Set(entries.map((entry) => entry.key))
     for (const row of this.byKey.values()) {
-      if (row.modRevision <= revision && !there.has(this.directory + row.key)) this.byKey.delete(row.key)
+      if (row.modRevision <= revision && !there.has(this.directory + row.key)) this.remove(row.key, revision)
     }
     for (const entry of entries) this.put(entry)
     this.reached(revision)
@@ -75,14 +77,22 @@ export class LeaseTable {
     const before = this.byKey.get(key)
     if (before && before.modRevision >= entry.modRevision) return
     if ((this.buried.get(key) ?? 0) >= entry.modRevision) return
+    this.changed.add(key)
     this.byKey.set(key, rowOf(key, entry, before?.lease ?? null))
   }
 
   remove(key: string, revision: number): void {
     const before = this.byKey.get(key)
     if (before && before.modRevision > revision) return
-    this.byKey.delete(key)
+    if (this.byKey.delete(key)) this.changed.add(key)
     if (revision > this.revision) this.buried.set(key, revision)
+  }
+
+  /** The keys of which something was said since the last call. */
+  takeChanged(): ReadonlySet<string> {
+    const { changed } = this
+    this.changed = new Set()
+    return changed
   }
 
   /** The subnets that somebody has, whatever else is wrong with the lease. */

@@ -1,19 +1,17 @@
-// Which of the leases in the store are members to reach, and what is wrong with the others, one by one. A lease that others would
+// What is wrong with a lease in the store, by itself; roster.ts looks at what they have in common. A lease that others would
 // stumble over costs nobody else anything here. Pure. Cold.
 import { covers, isMulticast, parseAddress, parseCidr } from '../cidr.ts'
 import { isGroupMac, isZeroMac } from '../mac.ts'
-import type { LeaseTable, Row } from './lease-table.ts'
+import type { Row } from './lease-table.ts'
 import type { Identity, Ignored, Lease, Range, StoreConfig } from './model.ts'
-import { PrefixIndex, prefixesOf } from './subnets.ts'
 
-type Reason = Pick<Ignored, 'state' | 'reason'>
+export type Reason = Pick<Ignored, 'state' | 'reason'>
 
 /** What leases are judged by. Replaced when one of these changes. */
 export class Judge {
   private readonly config: StoreConfig
   private readonly identity: Identity
   private readonly own: Lease
-  private known = new WeakMap<Row, Reason | 'member'>()
 
   constructor(config: StoreConfig, identity: Identity, own: Lease) {
     this.config = config
@@ -21,30 +19,8 @@ export class Judge {
     this.own = own
   }
 
-  /** All leases but our own, sorted. Of those that have something in common only one can be reached: the oldest. */
-  sort(table: LeaseTable): { members: Map<string, Lease>; ignored: Ignored[] } {
-    const ignored: Ignored[] = []
-    const usable: Row[] = []
-    for (const row of table.rows.values()) {
-      if (row.key === this.own.key) continue
-      const reason = this.of(row)
-      if (reason) ignored.push({ key: row.key, lease: row.lease, ...reason })
-      else usable.push(row)
-    }
-    const members = this.isPlain(usable) ? usable : this.oldest(usable, ignored)
-    return { members: new Map(members.map((row) => [row.key, row.lease!])), ignored }
-  }
-
-  private of(row: Row): Reason | null {
-    let found = this.known.get(row)
-    if (found === undefined) {
-      found = this.judge(row) ?? 'member'
-      this.known.set(row, found)
-    }
-    return found === 'member' ? null : found
-  }
-
-  private judge({ lease, fault }: Row): Reason | null {
+  /** null: it may be a member, if it has nothing in common with another. */
+  against({ lease, fault }: Row): Reason | null {
     if (!lease) return ignored(fault ?? 'it cannot be read')
     const { config } = this
     const { backend } = config
@@ -89,43 +65,6 @@ export class Judge {
     }
     return publicKey === identity.publicKey ? refused('PublicKey is our own') : null
   }
-
-  // Every subnet and every key occurs once, at a glance.
-  private isPlain(rows: readonly Row[]): boolean {
-    const { ipv4, ipv6, backend } = this.config
-    const seen = new Set<string>([this.own.subnet, this.own.subnet6].filter((text) => text !== null))
-    const isNew = (text: string | null): boolean => text === null || (!seen.has(text) && !!seen.add(text))
-    const keyed = backend.type === 'wireguard' || this.identity.secure
-    return rows.every(({ lease, subnets }) => {
-      const { subnet, subnet6 } = subnets!
-      if (subnet && subnet.length !== ipv4!.subnetLength) return false
-      if (subnet6 && subnet6.length !== ipv6!.subnetLength) return false
-      return isNew(lease!.subnet) && isNew(lease!.subnet6) && (!keyed || isNew(lease!.publicKey))
-    })
-  }
-
-  private oldest(rows: readonly Row[], ignoredOnes: Ignored[]): Row[] {
-    const index = new PrefixIndex<string>()
-    for (const text of [this.own.subnet, this.own.subnet6]) if (text) index.add(parseCidr(text)!, 'ours')
-    const keys = new Map<string, string>()
-    const keyed = this.config.backend.type === 'wireguard' || this.identity.secure
-    const members: Row[] = []
-    for (const row of [...rows].sort((a, b) => a.createRevision - b.createRevision)) {
-      const prefixes = prefixesOf(row.subnets!)
-      const key = keyed ? row.lease!.publicKey : null
-      const overlapped = prefixes.map((cidr) => index.overlap(cidr)).find((held) => held !== undefined)
-      const twin = key === null ? undefined : keys.get(key)
-      if (overlapped ?? twin) {
-        const reason = overlapped ? `it overlaps ${nameOf(overlapped.owner)}` : `PublicKey is that of ${twin}, too`
-        ignoredOnes.push({ key: row.key, lease: row.lease, ...ignored(reason) })
-        continue
-      }
-      for (const cidr of prefixes) index.add(cidr, row.key)
-      if (key !== null) keys.set(key, row.key)
-      members.push(row)
-    }
-    return members
-  }
 }
 
 function outsideOf(subnet: string | null, range: Range | null): string | null {
@@ -147,11 +86,7 @@ function addressFault(name: string, text: string | null, own: string | null, con
   return range && covers(parseCidr(range.network)!, address) ? `${name} ${text} is inside the network itself` : null
 }
 
-function nameOf(owner: string): string {
-  return owner === 'ours' ? 'our own subnet' : owner
-}
-
-function ignored(reason: string): Reason {
+export function ignored(reason: string): Reason {
   return { state: 'ignored', reason }
 }
 

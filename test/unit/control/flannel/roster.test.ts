@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { parseKey, parseValue, valueText } from '../../../../src/control/flannel/lease.ts'
 import { LeaseTable, leaseOf } from '../../../../src/control/flannel/lease-table.ts'
 import type { Identity } from '../../../../src/control/flannel/model.ts'
-import { Judge } from '../../../../src/control/flannel/verdict.ts'
+import { Roster } from '../../../../src/control/flannel/roster.ts'
 import { DUAL, flanneldValue, identity, storeConfig, VXLAN } from '../../../support/flannel.ts'
 
 const KEY = (n: number): string => `${Buffer.alloc(32, n).toString('base64')}`
@@ -22,7 +22,7 @@ function judged(leases: [string, string][], config = VXLAN, who: Identity = iden
   const store = storeConfig(config)
   const value = parseValue(valueText(store, who, { node: who.node, instance: '1' }))
   const own = { ...leaseOf(ownKey, parseKey(ownKey)!, value, null), own: true }
-  const { members, ignored } = new Judge(store, who, own).sort(table)
+  const { members, ignored } = new Roster(store, who, own).update(table, [])
   return {
     members: [...members.keys()].sort(),
     ignored: Object.fromEntries(ignored.map(({ key, state, reason }) => [key, `${state}: ${reason}`])),
