@@ -151,6 +151,10 @@ function forwarding(rules: HostRules, family: 4 | 6): string[] {
       `-d ${cidr} ${FORWARD} -j ACCEPT`,
     ]),
     ...rules.interfaces.flatMap((name) => [`-i ${name} ${FORWARD} -j ACCEPT`, `-o ${name} ${FORWARD} -j ACCEPT`]),
+    ...rules.bridgeable.flatMap((name) => [
+      `-m physdev --physdev-in ${name} ${FORWARD} -j ACCEPT`,
+      `-m physdev --physdev-out ${name} --physdev-is-bridged ${FORWARD} -j ACCEPT`,
+    ]),
   ]
 }
 

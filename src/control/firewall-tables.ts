@@ -2,7 +2,7 @@
 // written last, and a difference is mended in one transaction: other rules stay as they are. `stateOf` and `change` are pure.
 // Cold.
 import { type Claim, claim } from '../host/claim.ts'
-import { hasFamily, restoreTables, saveTables, type TablesKind, ToolError } from '../host/firewall.ts'
+import { filtersBridges, hasFamily, restoreTables, saveTables, type TablesKind, ToolError } from '../host/firewall.ts'
 import {
   chainNames,
   isMark,
@@ -155,7 +155,9 @@ export class Tables {
   }
 
   private async putFamily(family: Family, rules: HostRules, names: Names): Promise<boolean> {
-    const wanted = wantedTables(rules, family, names)
+    // To name a bridge's port makes the kernel begin to filter bridges, so only where it does.
+    const bridgeable = filtersBridges(family) ? rules.bridgeable : []
+    const wanted = wantedTables({ ...rules, bridgeable }, family, names)
     // The first look is for what an agent before has left.
     const idle = wanted.size === 0 && this.looked.has(family) && !this.hasAny(family)
     if (idle || !hasFamily(family)) return false

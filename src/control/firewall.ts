@@ -84,6 +84,7 @@ export class Firewall {
     const choice = config.rules.firewall
     const rules = hostRules(config, more)
     return this.inTurn(async () => {
+      if (this.closed) return
       const same = choice === this.choice && JSON.stringify(rules) === JSON.stringify(this.rules)
       this.choice = choice
       this.takeOver = takeOver
@@ -96,7 +97,7 @@ export class Firewall {
     })
   }
 
-  /** Takes the rules away. */
+  /** Takes the rules away, for good. */
   async close(): Promise<void> {
     this.closed = true
     await this.inTurn(() => this.drop())

@@ -21,6 +21,8 @@ export interface HostRules {
   readonly prefixes: readonly OverlayPrefix[]
   /** Devices for which forwarding goes by the device, too. */
   readonly interfaces: readonly string[]
+  /** Those among them that may be ports of a bridge. */
+  readonly bridgeable: readonly string[]
   /** UDP ports that are not tracked: our own, and those of others that we send to. */
   readonly untracked: { readonly own: readonly number[]; readonly far: readonly number[] }
   readonly ports: readonly PortMapping[]
@@ -58,11 +60,13 @@ export function hostRules(config: Config, more: MoreNetworks = NOTHING): HostRul
     }),
   )
   const { own, far } = outerPorts(config)
+  const named = networks.filter((n) => PLAIN_NAME.test(n.interface))
   return {
     masquerade,
     forward,
     prefixes: [...ours, ...more.prefixes],
-    interfaces: networks.map((n) => n.interface).filter((name) => PLAIN_NAME.test(name)),
+    interfaces: named.map((n) => n.interface),
+    bridgeable: named.filter((n) => n.device === 'tap').map((n) => n.interface),
     untracked: notrack
       ? { own: sorted([...own, ...more.untracked.own]), far: sorted([...far, ...more.untracked.far]) }
       : NOTHING.untracked,

@@ -82,6 +82,11 @@ export function hasFamily(family: Family): boolean {
   return family === 4 || existsSync('/proc/net/if_inet6')
 }
 
+/** Whether bridges ask iptables about what they pass on (br_netfilter, which Docker loads). */
+export function filtersBridges(family: Family): boolean {
+  return read(`/proc/sys/net/bridge/bridge-nf-call-ip${family === 6 ? '6' : ''}tables`).trim() === '1'
+}
+
 /** Whether this host forwards packets of a family; null: it cannot be asked. */
 export function forwards(family: Family): boolean | null {
   const value = read(`/proc/sys/net/${family === 4 ? 'ipv4/ip_forward' : 'ipv6/conf/all/forwarding'}`).trim()

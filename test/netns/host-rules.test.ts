@@ -5,13 +5,13 @@
 //   c:           lo 198.18.1.3, eth0 198.18.0.3 ┘                     10.42.0.0/24
 //
 // IPv6 the same, fd00:42:: inside, fd00:18:: and fd00:19::3 outside.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LabAgent, startAgent } from '../../src/lab/agent.ts'
 import { built } from '../../src/lab/built.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
-import { configuration, type Keys, status, until, untilReaches, vtepd } from '../support/overlay.ts'
+import { cannotReach, configuration, type Keys, status, until, untilReaches, vtepd } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
 
 const PYTHON = '/usr/bin/python3'
@@ -45,6 +45,9 @@ else:
     s = socket.create_connection((address, port), 3)
 print(s.recv(99).decode().replace('::ffff:', ''), end='')
 `
+
+const noBridgeFilter = !existsSync('/proc/sys/net/bridge/bridge-nf-call-iptables')
+const because = noBridgeFilter ? ' (needs br_netfilter)' : ''
 
 interface Engine {
   readonly kind: string
@@ -243,12 +246,18 @@ describeRoot('host rules', () => {
   describe('of an agent that nobody asked for rules', () => {
     let lab: Lab
     let a: Host
+    let b: Host
     let agent: LabAgent
+
+    async function rewrite(keys: Keys): Promise<void> {
+      writeFileSync(join(agent.runtimeDir, 'vtepd.yaml'), JSON.stringify({ node: 'a', ...keys }))
+      await agent.reload()
+    }
 
     beforeAll(async () => {
       lab = new Lab()
       a = await lab.host('a')
-      const b = await lab.host('b')
+      b = await lab.host('b')
       await lab.connect([a, b].map((host, i) => ({ host, addresses: [`198.18.0.${i + 1}/24`] })))
     })
     afterAll(() => lab?.close())
@@ -289,10 +298,24 @@ describeRoot('host rules', () => {
       expect(one).not.toContain('10.43.0.0/24')
     })
 
+    it.skipIf(noBridgeFilter)(`let a bridge pass frames where it asks iptables${because}`, async () => {
+      const bare = { ...file(1, {}), networks: { blue: { vni: 42, security: 'plain' } } }
+      await rewrite({ ...bare, forward: false })
+      await a.ip('link', 'add', 'br0', 'type', 'bridge')
+      const d = await lab.host('d')
+      await a.ip('link', 'add', 'port', 'type', 'veth', 'peer', 'name', 'eth1', 'netns', d.namespace)
+      for (const port of ['port', 'vt42']) await a.ip('link', 'set', port, 'master', 'br0', 'up')
+      await a.ip('link', 'set', 'br0', 'up')
+      await d.ip('addr', 'add', '10.42.0.50/24', 'dev', 'eth1')
+      await d.ip('link', 'set', 'eth1', 'up')
+      await startAgent(b, file(2, {}))
+      await cannotReach(b, '10.42.0.50')
+      await rewrite(bare)
+      await untilReaches(b, '10.42.0.50')
+    })
+
     it('in nftables do not get past a policy of iptables, and say so', async () => {
-      const next = JSON.stringify({ node: 'a', ...file(1, { firewall: 'nftables' }) })
-      writeFileSync(join(agent.runtimeDir, 'vtepd.yaml'), next)
-      await agent.reload()
+      await rewrite(file(1, { firewall: 'nftables' }))
       const { firewall, undesired } = await status(agent)
       expect(firewall.kind).toBe('nftables')
       expect(undesired).toMatchObject([{ what: 'forward', where: 'table ip filter, chain FORWARD', want: 'accept' }])

@@ -10,6 +10,7 @@ export const FLANNEL: HostRules = {
     { network: 'f', cidr: 'fd00:42::/48', own: 'fd00:42:0:1::/64', interface: 'flannel.1' },
   ],
   interfaces: [],
+  bridgeable: [],
   untracked: { own: [], far: [] },
   ports: [],
   asked: true,
@@ -20,6 +21,7 @@ export const FLAT: HostRules = {
   ...FLANNEL,
   prefixes: [{ network: 'blue', cidr: '10.42.0.0/24', own: '10.42.0.1/32', interface: 'vt42' }],
   interfaces: ['vt42'],
+  bridgeable: ['vt42'],
 }
 
 /** Nothing asked for. */

@@ -44,9 +44,9 @@ describe("flannel's chains", () => {
       `-A FLANNEL-POSTRTG -s 10.42.0.0/24 ! -d 224.0.0.0/4 ${masq} -j MASQUERADE --random-fully`,
       `-A FLANNEL-POSTRTG ! -s 10.42.0.0/24 -d 10.42.0.0/24 ${masq} -j MASQUERADE --random-fully`,
     ])
-    expect(text(FLAT, 4, 'filter')).toContain(
-      '-A FLANNEL-FWD -o vt42 -m comment --comment "flanneld forward" -j ACCEPT',
-    )
+    const forward = text(FLAT, 4, 'filter')
+    expect(forward).toContain('-A FLANNEL-FWD -o vt42 -m comment --comment "flanneld forward" -j ACCEPT')
+    expect(forward).toContain('-A FLANNEL-FWD -m physdev --physdev-out vt42 --physdev-is-bridged -m comment')
   })
 
   test('are of one agent; another has its own, short enough for the kernel', () => {

@@ -8,6 +8,7 @@ privateKeyFile: /keys/own
 underlay: { address: 198.18.0.1, vxlanPort: 8472, wireguardPort: 51821 }
 networks:
   blue: { vni: 42, security: plain, address: [10.42.0.1/24, 10.42.0.5/24, "fd00:42::1/64", "fe80::1/64"] }
+  tunnel: { vni: 45, device: tun, security: plain }
   red: { vni: 43, interface: 'vt+', address: 10.43.0.1/16 }
   apart: { vni: 44, security: plain, port: 4789, netns: tenant, address: 10.44.0.1/24 }
 peers:
@@ -33,7 +34,8 @@ describe('host rules', () => {
   })
 
   test('name no device whose name a firewall would take for several', () => {
-    expect(rules.interfaces).toEqual(['vt42'])
+    expect(rules.interfaces).toEqual(['vt42', 'vt45'])
+    expect(rules.bridgeable).toEqual(['vt42'])
   })
 
   test('leave every outer port untracked, and the VXLAN ports of others', () => {
