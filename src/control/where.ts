@@ -4,7 +4,7 @@
 import { KernelView, type Link, type Neighbour } from '../host/kernel-view.ts'
 import { isDeviceName } from '../host/netdev.ts'
 import * as routes from '../host/routes.ts'
-import { ApiError, type FdbEntry, type Found } from './api.ts'
+import { ApiError, type FdbEntry, type Found, type NeighbourEntry } from './api.ts'
 import { type Overlay, placedIn, type Running } from './apply.ts'
 import * as cidr from './cidr.ts'
 import { parseMac } from './mac.ts'
@@ -28,14 +28,15 @@ const NOTHING: Omit<Found, 'kind' | 'origin'> = {
   ageSeconds: null,
 }
 
-/** `stations`: of all networks. Throws ApiError when `what` is neither an address, nor a MAC, nor an interface's name. */
+/** `stations` and `bindings`: of all networks. Throws ApiError when `what` is neither an address, nor a MAC, nor an interface's name. */
 export function find(
   what: string,
   overlay: Overlay,
   underlay: readonly LocalAddress[],
   stations: readonly FdbEntry[],
+  bindings: readonly NeighbourEntry[],
 ): Found[] {
-  const search = new Search(overlay, underlay, stations)
+  const search = new Search(overlay, underlay, stations, bindings)
   const mac = parseMac(what)
   if (mac !== null) return search.byMac(mac)
   const address = cidr.parseAddress(what)
@@ -48,11 +49,18 @@ class Search {
   private readonly overlay: Overlay
   private readonly underlay: readonly LocalAddress[]
   private readonly stations: readonly FdbEntry[]
+  private readonly bindings: readonly NeighbourEntry[]
   private readonly networks: readonly Running[]
   /** Of the agent's namespace and of those its devices are in. */
   private readonly views: readonly KernelView[]
 
-  constructor(overlay: Overlay, underlay: readonly LocalAddress[], stations: readonly FdbEntry[]) {
+  constructor(
+    overlay: Overlay,
+    underlay: readonly LocalAddress[],
+    stations: readonly FdbEntry[],
+    bindings: readonly NeighbourEntry[],
+  ) {
+    this.bindings = bindings
     this.overlay = overlay
     this.underlay = underlay
     this.stations = stations
@@ -64,6 +72,7 @@ class Search {
   byMac(mac: string): Found[] {
     const found = this.networks.filter((r) => r.device.state.mac === mac).map((r) => this.device(r))
     found.push(...this.stations.filter((s) => s.mac === mac).map((s) => this.station(s)))
+    found.push(...this.bindings.filter((b) => b.mac === mac).map(this.binding))
     for (const r of this.networks) {
       for (const p of placedIn(r)) {
         if (p.peer.networks.some((n) => n.network === r.config.name && n.mac === mac))
@@ -92,9 +101,15 @@ class Search {
       const at = placedIn(r).filter((p) => this.overlay.addressOf(p) === ip)
       found.push(...at.map((p) => this.peer(r, p, { ip })), ...this.longest(r, c))
     }
+    const bound = this.bindings.filter((b) => b.ip === ip)
+    const isSame = (s: FdbEntry, n: Pick<Found, 'mac' | 'network'>) => s.mac === n.mac && s.network === n.network
+    for (const b of bound) {
+      found.push(this.binding(b), ...this.stations.filter((s) => isSame(s, b)).map(this.station))
+    }
     for (const view of this.views) {
       for (const n of this.neighbours(view, (x) => x.ip === ip)) {
-        found.push(n, ...this.stations.filter((s) => s.mac === n.mac && s.network === n.network).map(this.station))
+        const stations = this.stations.filter((s) => isSame(s, n) && !bound.some((b) => isSame(s, b)))
+        found.push(n, ...stations.map(this.station))
       }
       found.push(...this.kernelRoute(view, ip))
     }
@@ -134,6 +149,11 @@ class Search {
     const r = this.overlay.running.get(s.network)
     const { mac, vtep, peer, origin, ageSeconds } = s
     return { ...NOTHING, ...(r && ofNetwork(r)), kind: 'station', mac, vtep, peer, origin, ageSeconds }
+  }
+
+  private readonly binding = ({ network, ip, mac, origin, ageSeconds }: NeighbourEntry): Found => {
+    const r = this.overlay.running.get(network)
+    return { ...NOTHING, ...(r && ofNetwork(r)), kind: 'neighbour', ip, mac, origin, ageSeconds }
   }
 
   private peer(r: Running, p: PlacedPeer, more: Partial<Found>): Found {

@@ -7,6 +7,7 @@ import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
 import { configuration, drops, networkOf, reaches, until, untilReaches, vtepd } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
+import { pair, secureConfiguration } from '../support/secure.ts'
 
 const GROUP = '239.1.1.1'
 const GROUP6 = 'ff05::42'
@@ -18,16 +19,27 @@ afterEach(async () => {
   lab = null
 })
 
-async function three(network: object = {}): Promise<{ hosts: Host[]; agents: LabAgent[] }> {
+async function three(isSecure = false): Promise<{ hosts: Host[]; agents: LabAgent[] }> {
   const made = new Lab()
   lab = made
   const hosts = [await made.host('a'), await made.host('b'), await made.host('c')]
   await made.connect(hosts.map((host, k) => ({ host, addresses: [`198.18.0.${k + 1}/24`] })))
+  const pairs = hosts.map(() => pair())
   const agents: LabAgent[] = []
   for (const [k, host] of hosts.entries()) {
-    const peers = Object.fromEntries([1, 2, 3].filter((n) => n !== k + 1).map((n) => [`h${n}`, `198.18.0.${n}`]))
-    const blue = { vni: 42, address: [`10.42.0.${k + 1}/24`, `fd00:42::${k + 1}/64`], ...network }
-    agents.push(await startAgent(host, configuration({ underlay: `198.18.0.${k + 1}`, networks: { blue }, peers })))
+    const blue = { vni: 42, address: [`10.42.0.${k + 1}/24`, `fd00:42::${k + 1}/64`] }
+    const peers = Object.fromEntries(
+      [0, 1, 2]
+        .filter((n) => n !== k)
+        .map((n) => [
+          `h${n + 1}`,
+          { endpoint: `198.18.0.${n + 1}`, ...(isSecure ? { publicKey: pairs[n]!.public } : {}) },
+        ]),
+    )
+    const config = isSecure
+      ? secureConfiguration(host, pairs[k]!, { networks: { blue }, peers })
+      : configuration({ underlay: `198.18.0.${k + 1}`, networks: { blue }, peers })
+    agents.push(await startAgent(host, config))
   }
   return { hosts, agents }
 }
@@ -40,33 +52,39 @@ async function forgetNeighbours(host: Host): Promise<void> {
 }
 
 describeRoot('suppressArp', () => {
-  it('answers for hosts that are known, IPv4 and IPv6, and finds an address that has changed hands (EV23)', async () => {
-    const { hosts, agents } = await three()
-    const [a, b, c] = hosts as [Host, Host, Host]
-    const [agent] = agents as [LabAgent]
-    await reaches(a, '10.42.0.2', 'fd00:42::2')
-    const before = await answered(agent)
-    await forgetNeighbours(a)
-    await reaches(a, '10.42.0.2', 'fd00:42::2')
-    // One question each, and no third host has heard it.
-    expect(await answered(agent)).toBeGreaterThanOrEqual(before + 2)
-    const { entries } = JSON.parse((await vtepd(agent, 'neigh', '--json')).stdout)
-    const mac = (await networkOf(agents[1]!)).mac
-    expect(entries).toEqual(
-      expect.arrayContaining([
-        expect.objectContaining({ network: 'blue', ip: '10.42.0.2', mac, origin: 'learned' }),
-        expect.objectContaining({ network: 'blue', ip: 'fd00:42::2', mac, origin: 'learned' }),
-        expect.objectContaining({ network: 'blue', ip: '10.42.0.1', origin: 'local' }),
-      ]),
-    )
-    // The kernel says so with gratuitous ARP when arp_notify is on.
-    await c.run(['sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/vt42/arp_notify'])
-    await b.ip('addr', 'del', '10.42.0.2/24', 'dev', 'vt42')
-    await c.ip('addr', 'add', '10.42.0.2/24', 'dev', 'vt42')
-    await untilReaches(a, '10.42.0.2')
-    await forgetNeighbours(a)
-    await reaches(a, '10.42.0.2')
-  })
+  it.each([
+    ['plain', false],
+    ['secure', true],
+  ])(
+    'answers for known hosts of a %s network, and finds an address that has changed hands (EV23)',
+    async (_kind, isSecure) => {
+      const { hosts, agents } = await three(isSecure)
+      const [a, b, c] = hosts as [Host, Host, Host]
+      const [agent] = agents as [LabAgent]
+      await reaches(a, '10.42.0.2', 'fd00:42::2')
+      const before = await answered(agent)
+      await forgetNeighbours(a)
+      await reaches(a, '10.42.0.2', 'fd00:42::2')
+      // One question each, and no third host has heard it.
+      expect(await answered(agent)).toBeGreaterThanOrEqual(before + 2)
+      const { entries } = JSON.parse((await vtepd(agent, 'neigh', '--json')).stdout)
+      const mac = (await networkOf(agents[1]!)).mac
+      expect(entries).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({ network: 'blue', ip: '10.42.0.2', mac, origin: 'learned' }),
+          expect.objectContaining({ network: 'blue', ip: 'fd00:42::2', mac, origin: 'learned' }),
+          expect.objectContaining({ network: 'blue', ip: '10.42.0.1', origin: 'local' }),
+        ]),
+      )
+      // The kernel says so with gratuitous ARP when arp_notify is on.
+      await c.run(['sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/vt42/arp_notify'])
+      await b.ip('addr', 'del', '10.42.0.2/24', 'dev', 'vt42')
+      await c.ip('addr', 'add', '10.42.0.2/24', 'dev', 'vt42')
+      await untilReaches(a, '10.42.0.2')
+      await forgetNeighbours(a)
+      await reaches(a, '10.42.0.2')
+    },
+  )
 
   it('lets duplicate address detection find a duplicate', async () => {
     const { hosts, agents } = await three()
@@ -74,8 +92,8 @@ describeRoot('suppressArp', () => {
     await reaches(c, 'fd00:42::1')
     await until(
       'the agent of c knows a',
-      async () => (await vtepd(agents[2]!, 'neigh')).stdout,
-      (text) => text.includes('fd00:42::1'),
+      () => agents[2]!.get('/v1/neigh'),
+      (answer) => JSON.stringify(answer).includes('"fd00:42::1"'),
     )
     await c.ip('addr', 'add', 'fd00:42::1/64', 'dev', 'vt42')
     await until(

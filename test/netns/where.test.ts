@@ -63,16 +63,20 @@ describeRoot('where', () => {
     const green = { network: 'green', vni: 7 }
     const station = { ...blue, kind: 'station', device: 'vt42', mac: far, vtep: '198.18.0.2', peer: 'far' }
 
+    const bound = { ...blue, kind: 'neighbour', device: 'vt42' }
     expect(await where('10.42.0.2')).toMatchObject([
-      { ...blue, kind: 'neighbour', device: 'br0', ip: '10.42.0.2', mac: far, origin: 'kernel' },
+      { ...bound, ip: '10.42.0.2', mac: far, origin: 'learned' },
       { ...station, origin: 'learned' },
+      { ...blue, kind: 'neighbour', device: 'br0', ip: '10.42.0.2', mac: far, origin: 'kernel' },
       { kind: 'kernel-route', device: 'br0', prefix: '10.42.0.0/24', origin: 'route' },
     ])
     expect(await where(far.toUpperCase())).toMatchObject([
       { ...station, origin: 'learned' },
+      { ...bound, ip: '10.42.0.2', origin: 'learned' },
       { ...blue, kind: 'neighbour', ip: '10.42.0.2', origin: 'kernel' },
     ])
     expect(await where(container)).toMatchObject([
+      { ...bound, ip: '10.42.0.9', origin: 'local' },
       { ...blue, kind: 'port', device: 'veth9', bridge: 'br0', netns: c1.namespace, origin: 'kernel' },
       { ...blue, kind: 'neighbour', ip: '10.42.0.9' },
     ])
