@@ -48,6 +48,8 @@ interface Step extends routes.Change {
   readonly wanted: Wanted | null
 }
 
+const NOTHING: readonly Step[] = []
+
 export class HostRoutes {
   private readonly place: Place
   private readonly wanted = new Map<string, Wanted>()
@@ -166,21 +168,24 @@ export class HostRoutes {
   }
 
   // `found`: what of ours the prefix has.
-  private compare(w: Wanted, found: readonly routes.KernelRoute[], now: number): Step[] {
+  private compare(w: Wanted, found: readonly routes.KernelRoute[], now: number): readonly Step[] {
     const { prefix } = w.route
     const way = this.wayOf(w, now)
     if (!way) {
       w.way = null
-      return []
+      return NOTHING
+    }
+    // As it nearly always is.
+    if (found.length === 1 && routes.isThis(found[0]!, way)) {
+      this.isThere(w, way)
+      return NOTHING
     }
     const usual = found.filter((r) => r.metric === routes.usualMetric(prefix))
     const steps: Step[] = found
       .filter((r) => !usual.includes(r))
       .map((r) => ({ verb: 'delete', prefix, way: r, metric: r.metric, wanted: null }))
     if (usual.some((r) => routes.isThis(r, way))) {
-      w.way = way
-      w.held = true
-      this.faults.clear(prefix)
+      this.isThere(w, way)
     } else if (w.held && !paced(w, now)) {
       this.fault(w.route, 'somebody removes or replaces it again and again', now)
     } else {
@@ -189,13 +194,20 @@ export class HostRoutes {
     return steps
   }
 
+  private isThere(w: Wanted, way: routes.Way): void {
+    w.way = way
+    w.held = true
+    this.faults.clear(w.route.prefix)
+  }
+
   // Null, and noted why: the device is not there, or down.
   private wayOf({ route }: Wanted, now: number): routes.Way | null {
     const name = route.interface ?? this.place.device()
     const link = name === null ? null : this.link(name)
     if (link?.up) return { index: link.index, via: route.via, onlink: route.onlink, mtu: route.mtu }
     // That our own device is missing or down is told with it.
-    if (route.interface !== null) this.fault(route, link ? `${name} is down` : `there is no ${name}`, now)
+    if (route.interface === null) this.faults.clear(route.prefix)
+    else this.fault(route, link ? `${name} is down` : `there is no ${name}`, now)
     return null
   }
 
@@ -247,12 +259,14 @@ export class HostRoutes {
     this.faults.nameOthers(this.place.netns())
   }
 
-  private settle({ wanted, prefix, way }: Step, code: string | null, now: number): void {
+  private settle({ wanted, way }: Step, code: string | null, now: number): void {
     if (!wanted) return
-    wanted.way = code === null ? way : null
-    wanted.held ||= code === null
-    if (code === null) this.faults.clear(prefix)
-    else this.fault(wanted.route, code, now)
+    if (code === null) {
+      this.isThere(wanted, way)
+    } else {
+      wanted.way = null
+      this.fault(wanted.route, code, now)
+    }
   }
 
   private fault(route: HostRoute, code: string, now: number): void {
