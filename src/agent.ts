@@ -230,7 +230,7 @@ export class Agent implements AgentApi {
   }
 
   async where(what: string): Promise<Found[]> {
-    return find(what, this.overlay, this.underlay, await this.fdb())
+    return find(what, this.overlay, this.underlay, { stations: await this.fdb(), neighbours: await this.neighbours() })
   }
 
   async reload(): Promise<void> {

@@ -63,8 +63,9 @@ export class HostRoutes {
   }
 
   /**
-   * These and no others. `scope`: prefixes in which routes of our protocol are this network's, whatever device they leave by
-   * (those into its own device always are); what of a life before is there and no longer wanted is removed. Says what that was.
+   * These and no others. `scope`: prefixes in which routes of our protocol by a gateway are this network's, whatever device they
+   * leave by (those into its own device always are); what of a life before is there and no longer wanted is removed. Says what
+   * that was.
    */
   set(all: readonly HostRoute[], scope: readonly string[], now: number): Mended[] {
     this.scope = scope.map((text) => cidr.parsePrefix(text)!)
@@ -222,7 +223,7 @@ export class HostRoutes {
     const mine = new Map<string, routes.KernelRoute[]>()
     for (const family of [4, 6] as const) {
       for (const r of routes.list(family, this.place.netns(), routes.PROTOCOL)) {
-        if (r.index !== own?.index && !this.isWithin(r.prefix) && !this.isWanted(r)) continue
+        if (r.index !== own?.index && !this.isWithin(r) && !this.isWanted(r)) continue
         const known = mine.get(r.prefix)
         if (known) known.push(r)
         else mine.set(r.prefix, [r])
@@ -231,8 +232,9 @@ export class HostRoutes {
     return mine
   }
 
-  private isWithin(prefix: string): boolean {
-    if (this.scope.length === 0) return false
+  // Those without a gateway go into a device of ours, and are of that device's network.
+  private isWithin({ prefix, via }: routes.KernelRoute): boolean {
+    if (this.scope.length === 0 || via === null) return false
     const c = cidr.parseCidr(prefix)!
     return this.scope.some((s) => cidr.covers(s, c))
   }

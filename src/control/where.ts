@@ -1,15 +1,14 @@
 // `vtepd where`: all that is known here of an address, a MAC or an interface, and where each fact was learned: from the
 // agent's own tables, its configuration, and the host's kernel. Cold.
-
 import { KernelView, type Link, type Neighbour } from '../host/kernel-view.ts'
 import { isDeviceName } from '../host/netdev.ts'
 import * as routes from '../host/routes.ts'
-import { ApiError, type FdbEntry, type Found } from './api.ts'
+import { ApiError, type FdbEntry, type Found, type NeighbourEntry } from './api.ts'
 import { type Overlay, placedIn, type Running } from './apply.ts'
 import * as cidr from './cidr.ts'
 import { parseMac } from './mac.ts'
 import type { PlacedPeer } from './placed-peer.ts'
-import { prefixesOf } from './route-list.ts'
+import { originOf, prefixesOf } from './route-list.ts'
 import type { LocalAddress } from './underlay.ts'
 
 const NOTHING: Omit<Found, 'kind' | 'origin'> = {
@@ -28,14 +27,15 @@ const NOTHING: Omit<Found, 'kind' | 'origin'> = {
   ageSeconds: null,
 }
 
-/** `stations`: of all networks. Throws ApiError when `what` is neither an address, nor a MAC, nor an interface's name. */
-export function find(
-  what: string,
-  overlay: Overlay,
-  underlay: readonly LocalAddress[],
-  stations: readonly FdbEntry[],
-): Found[] {
-  const search = new Search(overlay, underlay, stations)
+/** What the data thread has learned, of all networks. */
+export interface Learned {
+  readonly stations: readonly FdbEntry[]
+  readonly neighbours: readonly NeighbourEntry[]
+}
+
+/** Throws ApiError when `what` is neither an address, nor a MAC, nor an interface's name. */
+export function find(what: string, overlay: Overlay, underlay: readonly LocalAddress[], learned: Learned): Found[] {
+  const search = new Search(overlay, underlay, learned)
   const mac = parseMac(what)
   if (mac !== null) return search.byMac(mac)
   const address = cidr.parseAddress(what)
@@ -47,15 +47,15 @@ export function find(
 class Search {
   private readonly overlay: Overlay
   private readonly underlay: readonly LocalAddress[]
-  private readonly stations: readonly FdbEntry[]
+  private readonly learned: Learned
   private readonly networks: readonly Running[]
   /** Of the agent's namespace and of those its devices are in. */
   private readonly views: readonly KernelView[]
 
-  constructor(overlay: Overlay, underlay: readonly LocalAddress[], stations: readonly FdbEntry[]) {
+  constructor(overlay: Overlay, underlay: readonly LocalAddress[], learned: Learned) {
     this.overlay = overlay
     this.underlay = underlay
-    this.stations = stations
+    this.learned = learned
     this.networks = [...overlay.running.values()]
     const paths = new Set([null, ...this.networks.map((r) => r.device.netns)])
     this.views = [...paths].map((path) => new KernelView(path))
@@ -63,7 +63,7 @@ class Search {
 
   byMac(mac: string): Found[] {
     const found = this.networks.filter((r) => r.device.state.mac === mac).map((r) => this.device(r))
-    found.push(...this.stations.filter((s) => s.mac === mac).map((s) => this.station(s)))
+    found.push(...this.stationsOf(mac), ...this.bindings((n) => n.mac === mac))
     for (const r of this.networks) {
       for (const p of placedIn(r)) {
         if (p.peer.networks.some((n) => n.network === r.config.name && n.mac === mac))
@@ -92,13 +92,15 @@ class Search {
       const at = placedIn(r).filter((p) => this.overlay.addressOf(p) === ip)
       found.push(...at.map((p) => this.peer(r, p, { ip })), ...this.longest(r, c))
     }
-    for (const view of this.views) {
-      for (const n of this.neighbours(view, (x) => x.ip === ip)) {
-        found.push(n, ...this.stations.filter((s) => s.mac === n.mac && s.network === n.network).map(this.station))
-      }
-      found.push(...this.kernelRoute(view, ip))
-    }
-    return found
+    const met = [
+      ...this.bindings((n) => n.ip === ip),
+      ...this.views.flatMap((view) => this.neighbours(view, (n) => n.ip === ip)),
+    ]
+    const macs = new Set(
+      met.flatMap(({ network, mac }) => (network === null || mac === null ? [] : `${mac} ${network}`)),
+    )
+    const behind = [...macs].flatMap((key) => this.stationsOf(...(key.split(' ') as [string, string])))
+    return [...found, ...met, ...behind, ...this.views.flatMap((view) => this.kernelRoute(view, ip))]
   }
 
   byInterface(name: string): Found[] {
@@ -130,15 +132,26 @@ class Search {
     }
   }
 
-  private readonly station = (s: FdbEntry): Found => {
-    const r = this.overlay.running.get(s.network)
-    const { mac, vtep, peer, origin, ageSeconds } = s
-    return { ...NOTHING, ...(r && ofNetwork(r)), kind: 'station', mac, vtep, peer, origin, ageSeconds }
+  // In one network, or in all.
+  private stationsOf(mac: string, network?: string): Found[] {
+    const some = this.learned.stations.filter((s) => s.mac === mac && (network === undefined || s.network === network))
+    return some.map(({ vtep, peer, origin, ageSeconds, network: name }) => {
+      const r = this.overlay.running.get(name)
+      return { ...NOTHING, ...(r && ofNetwork(r)), kind: 'station', mac, vtep, peer, origin, ageSeconds }
+    })
+  }
+
+  // What answers ARP and neighbour discovery.
+  private bindings(wanted: (n: NeighbourEntry) => boolean): Found[] {
+    return this.learned.neighbours.filter(wanted).map(({ network, ip, mac, origin, ageSeconds }) => {
+      const r = this.overlay.running.get(network)
+      return { ...NOTHING, ...(r && ofNetwork(r)), kind: 'neighbour', ip, mac, origin, ageSeconds }
+    })
   }
 
   private peer(r: Running, p: PlacedPeer, more: Partial<Found>): Found {
     const at = { vtep: this.overlay.addressOf(p), peer: p.peer.name }
-    return { ...NOTHING, ...ofNetwork(r), kind: 'peer', ...at, origin: r.members ? 'control' : 'static', ...more }
+    return { ...NOTHING, ...ofNetwork(r), kind: 'peer', ...at, origin: originOf(r), ...more }
   }
 
   // Layer 3: the peer whose prefix is the longest of those that hold the address.
