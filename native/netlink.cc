@@ -267,10 +267,9 @@ int netlink_monitor(Watched what) {
   if (!fd) return -errno;
   sockaddr_nl a{};
   a.nl_family = AF_NETLINK;
-  a.nl_groups =
-      what == Watched::kRoutes
-          ? RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
-          : 1u << (NFNLGRP_NFTABLES - 1);
+  a.nl_groups = what == Watched::kRoutes ? RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+                                               RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
+                                         : 1u << (NFNLGRP_NFTABLES - 1);
   // An overrun would be an error condition, and libuv stops a poll at its first one. What is lost does not
   // matter.
   int on = 1;

@@ -139,8 +139,8 @@ class Netlink {
 
 enum class Watched { kRoutes, kRules };
 
-/// A socket that becomes readable when links, addresses or routes, or when the rules of nf_tables change in the
-/// calling thread's namespace. fd or -errno.
+/// A socket that becomes readable when links, addresses or routes, or when the rules of nf_tables change in
+/// the calling thread's namespace. fd or -errno.
 int netlink_monitor(Watched what);
 
 /// Empties the monitor. True if something was there.
