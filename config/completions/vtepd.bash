@@ -20,7 +20,7 @@ _vtepd() {
     esac
   done
   case $path in
-    '') words="up stop reload status networks peers leases fdb neigh capture invite join genkey pubkey genpsk config completion demo" ;;
+    '') words="up stop reload status networks peers leases fdb neigh routes where capture invite join genkey pubkey genpsk config completion demo" ;;
     ' up'*) words="--vni --local --peer --address --device --interface --port --mtu --key --plain" ;;
     ' stop'*) words="--cleanup" ;;
     ' reload'*) words="" ;;
@@ -35,6 +35,9 @@ _vtepd() {
     ' fdb del '*) words="--network" ;;
     ' fdb '*) words="--network" ;;
     ' neigh'*) words="--network" ;;
+    ' routes'*) words="--network" ;;
+    ' where') words="" ;;
+    ' where '*) words="" ;;
     ' capture'*) words="--network --write --count" ;;
     ' invite') words="--network --expires --endpoint --address --device --port" ;;
     ' invite '*) words="--network --expires --endpoint --address --device --port" ;;
