@@ -232,7 +232,7 @@ export class Agent implements AgentApi {
   }
 
   async where(what: string): Promise<Found[]> {
-    return find(what, this.overlay, this.underlay, await this.fdb(), await this.neighbours())
+    return find(what, this.overlay, this.underlay, { stations: await this.fdb(), neighbours: await this.neighbours() })
   }
 
   async reload(): Promise<void> {

@@ -48,6 +48,8 @@ interface Step extends routes.Change {
   readonly wanted: Wanted | null
 }
 
+const NOTHING: readonly Step[] = []
+
 export class HostRoutes {
   private readonly place: Place
   private readonly wanted = new Map<string, Wanted>()
@@ -61,8 +63,9 @@ export class HostRoutes {
   }
 
   /**
-   * These and no others. `scope`: prefixes in which routes of our protocol are this network's, whatever device they leave by
-   * (those into its own device always are); what of a life before is there and no longer wanted is removed. Says what that was.
+   * These and no others. `scope`: prefixes in which routes of our protocol by a gateway are this network's, whatever device they
+   * leave by (those into its own device always are); what of a life before is there and no longer wanted is removed. Says what
+   * that was.
    */
   set(all: readonly HostRoute[], scope: readonly string[], now: number): Mended[] {
     this.scope = scope.map((text) => cidr.parsePrefix(text)!)
@@ -166,21 +169,24 @@ export class HostRoutes {
   }
 
   // `found`: what of ours the prefix has.
-  private compare(w: Wanted, found: readonly routes.KernelRoute[], now: number): Step[] {
+  private compare(w: Wanted, found: readonly routes.KernelRoute[], now: number): readonly Step[] {
     const { prefix } = w.route
     const way = this.wayOf(w, now)
     if (!way) {
       w.way = null
-      return []
+      return NOTHING
+    }
+    // As it nearly always is.
+    if (found.length === 1 && routes.isThis(found[0]!, way)) {
+      this.isThere(w, way)
+      return NOTHING
     }
     const usual = found.filter((r) => r.metric === routes.usualMetric(prefix))
     const steps: Step[] = found
       .filter((r) => !usual.includes(r))
       .map((r) => ({ verb: 'delete', prefix, way: r, metric: r.metric, wanted: null }))
     if (usual.some((r) => routes.isThis(r, way))) {
-      w.way = way
-      w.held = true
-      this.faults.clear(prefix)
+      this.isThere(w, way)
     } else if (w.held && !paced(w, now)) {
       this.fault(w.route, 'somebody removes or replaces it again and again', now)
     } else {
@@ -189,13 +195,20 @@ export class HostRoutes {
     return steps
   }
 
+  private isThere(w: Wanted, way: routes.Way): void {
+    w.way = way
+    w.held = true
+    this.faults.clear(w.route.prefix)
+  }
+
   // Null, and noted why: the device is not there, or down.
   private wayOf({ route }: Wanted, now: number): routes.Way | null {
     const name = route.interface ?? this.place.device()
     const link = name === null ? null : this.link(name)
     if (link?.up) return { index: link.index, via: route.via, onlink: route.onlink, mtu: route.mtu }
     // That our own device is missing or down is told with it.
-    if (route.interface !== null) this.fault(route, link ? `${name} is down` : `there is no ${name}`, now)
+    if (route.interface === null) this.faults.clear(route.prefix)
+    else this.fault(route, link ? `${name} is down` : `there is no ${name}`, now)
     return null
   }
 
@@ -210,7 +223,7 @@ export class HostRoutes {
     const mine = new Map<string, routes.KernelRoute[]>()
     for (const family of [4, 6] as const) {
       for (const r of routes.list(family, this.place.netns(), routes.PROTOCOL)) {
-        if (r.index !== own?.index && !this.isWithin(r.prefix) && !this.isWanted(r)) continue
+        if (r.index !== own?.index && !this.isWithin(r) && !this.isWanted(r)) continue
         const known = mine.get(r.prefix)
         if (known) known.push(r)
         else mine.set(r.prefix, [r])
@@ -219,8 +232,9 @@ export class HostRoutes {
     return mine
   }
 
-  private isWithin(prefix: string): boolean {
-    if (this.scope.length === 0) return false
+  // Those without a gateway go into a device of ours, and are of that device's network.
+  private isWithin({ prefix, via }: routes.KernelRoute): boolean {
+    if (this.scope.length === 0 || via === null) return false
     const c = cidr.parseCidr(prefix)!
     return this.scope.some((s) => cidr.covers(s, c))
   }
@@ -247,12 +261,14 @@ export class HostRoutes {
     this.faults.nameOthers(this.place.netns())
   }
 
-  private settle({ wanted, prefix, way }: Step, code: string | null, now: number): void {
+  private settle({ wanted, way }: Step, code: string | null, now: number): void {
     if (!wanted) return
-    wanted.way = code === null ? way : null
-    wanted.held ||= code === null
-    if (code === null) this.faults.clear(prefix)
-    else this.fault(wanted.route, code, now)
+    if (code === null) {
+      this.isThere(wanted, way)
+    } else {
+      wanted.way = null
+      this.fault(wanted.route, code, now)
+    }
   }
 
   private fault(route: HostRoute, code: string, now: number): void {

@@ -2,11 +2,26 @@
 import type { RouteEntry } from './api.ts'
 import { type Overlay, placedIn, type Running } from './apply.ts'
 import * as cidr from './cidr.ts'
+import type { HostRoute } from './host-routes.ts'
 import type { PlacedPeer } from './placed-peer.ts'
 
-/** Of layer 3 networks; the others have stations, not prefixes. */
-export function listRoutes(overlay: Overlay, of: readonly Running[]): RouteEntry[] {
-  return of.flatMap((r) => (r.config.device === 'tun' ? routesOf(overlay, r) : []))
+interface OnHost {
+  readonly route: HostRoute
+  readonly isThere: boolean
+}
+
+/** Of layer 3 networks; the others have stations, not prefixes. `direct`: a network's routes that leave without a tunnel. */
+export function listRoutes(
+  overlay: Overlay,
+  of: readonly Running[],
+  direct: (network: string) => Iterable<OnHost> = () => [],
+): RouteEntry[] {
+  return of
+    .filter((r) => r.config.device === 'tun')
+    .flatMap((r) => [
+      ...tunnelled(overlay, r),
+      ...[...direct(r.config.name)].map((h): RouteEntry => directly(r.config.name, h)),
+    ])
 }
 
 /** The prefixes that lie behind a peer in a network, without host bits. */
@@ -15,31 +30,24 @@ export function prefixesOf(r: Running, { peer }: PlacedPeer): cidr.Cidr[] {
   return (place?.allowedIps ?? []).map((text) => cidr.network(cidr.parseCidr(text)!))
 }
 
-function routesOf(overlay: Overlay, r: Running): RouteEntry[] {
-  const onHost = new Map([...r.device.routes.all()].map((h) => [h.route.prefix, h]))
-  const tunnelled = placedIn(r).flatMap((p) =>
+/** Who named a network's peers. */
+export function originOf(r: Running): 'static' | 'control' {
+  return r.members === null ? 'static' : 'control'
+}
+
+function tunnelled(overlay: Overlay, r: Running): RouteEntry[] {
+  const onHost = new Map([...r.device.routes.all()].map((h) => [h.route.prefix, h.isThere]))
+  const common = { network: r.config.name, interface: r.config.interface, origin: originOf(r) }
+  return placedIn(r).flatMap((p) =>
     prefixesOf(r, p).map((c): RouteEntry => {
       const prefix = cidr.cidrText(c)
-      const host = onHost.get(prefix)
-      return {
-        network: r.config.name,
-        prefix,
-        peer: p.peer.name,
-        via: overlay.addressOf(p),
-        interface: r.config.interface,
-        origin: r.members ? 'control' : 'static',
-        installed: host?.isThere ?? null,
-      }
+      const at = { peer: p.peer.name, via: overlay.addressOf(p) }
+      return { ...common, ...at, prefix, installed: onHost.get(prefix) ?? null }
     }),
   )
-  const direct = [...onHost.values()].filter(({ route }) => route.interface !== null)
-  return [
-    ...tunnelled.filter((t) => !direct.some(({ route }) => route.prefix === t.prefix)),
-    ...direct.map(({ route, isThere }): RouteEntry => {
-      const peer = placedIn(r).find((p) => overlay.addressOf(p) === route.via)?.peer.name ?? null
-      const { prefix, via } = route
-      const common = { network: r.config.name, prefix, peer, via, interface: route.interface! }
-      return { ...common, origin: 'control', installed: isThere }
-    }),
-  ]
+}
+
+function directly(network: string, { route, isThere }: OnHost): RouteEntry {
+  const { prefix, via } = route
+  return { network, prefix, peer: null, via, interface: route.interface ?? '', origin: 'control', installed: isThere }
 }

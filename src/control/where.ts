@@ -1,6 +1,5 @@
 // `vtepd where`: all that is known here of an address, a MAC or an interface, and where each fact was learned: from the
 // agent's own tables, its configuration, and the host's kernel. Cold.
-
 import { KernelView, type Link, type Neighbour } from '../host/kernel-view.ts'
 import { isDeviceName } from '../host/netdev.ts'
 import * as routes from '../host/routes.ts'
@@ -9,7 +8,7 @@ import { type Overlay, placedIn, type Running } from './apply.ts'
 import * as cidr from './cidr.ts'
 import { parseMac } from './mac.ts'
 import type { PlacedPeer } from './placed-peer.ts'
-import { prefixesOf } from './route-list.ts'
+import { originOf, prefixesOf } from './route-list.ts'
 import type { LocalAddress } from './underlay.ts'
 
 const NOTHING: Omit<Found, 'kind' | 'origin'> = {
@@ -28,15 +27,15 @@ const NOTHING: Omit<Found, 'kind' | 'origin'> = {
   ageSeconds: null,
 }
 
-/** `stations` and `bindings`: of all networks. Throws ApiError when `what` is neither an address, nor a MAC, nor an interface's name. */
-export function find(
-  what: string,
-  overlay: Overlay,
-  underlay: readonly LocalAddress[],
-  stations: readonly FdbEntry[],
-  bindings: readonly NeighbourEntry[],
-): Found[] {
-  const search = new Search(overlay, underlay, stations, bindings)
+/** What the data thread has learned, of all networks. */
+export interface Learned {
+  readonly stations: readonly FdbEntry[]
+  readonly neighbours: readonly NeighbourEntry[]
+}
+
+/** Throws ApiError when `what` is neither an address, nor a MAC, nor an interface's name. */
+export function find(what: string, overlay: Overlay, underlay: readonly LocalAddress[], learned: Learned): Found[] {
+  const search = new Search(overlay, underlay, learned)
   const mac = parseMac(what)
   if (mac !== null) return search.byMac(mac)
   const address = cidr.parseAddress(what)
@@ -48,22 +47,15 @@ export function find(
 class Search {
   private readonly overlay: Overlay
   private readonly underlay: readonly LocalAddress[]
-  private readonly stations: readonly FdbEntry[]
-  private readonly bindings: readonly NeighbourEntry[]
+  private readonly learned: Learned
   private readonly networks: readonly Running[]
   /** Of the agent's namespace and of those its devices are in. */
   private readonly views: readonly KernelView[]
 
-  constructor(
-    overlay: Overlay,
-    underlay: readonly LocalAddress[],
-    stations: readonly FdbEntry[],
-    bindings: readonly NeighbourEntry[],
-  ) {
-    this.bindings = bindings
+  constructor(overlay: Overlay, underlay: readonly LocalAddress[], learned: Learned) {
     this.overlay = overlay
     this.underlay = underlay
-    this.stations = stations
+    this.learned = learned
     this.networks = [...overlay.running.values()]
     const paths = new Set([null, ...this.networks.map((r) => r.device.netns)])
     this.views = [...paths].map((path) => new KernelView(path))
@@ -71,8 +63,7 @@ class Search {
 
   byMac(mac: string): Found[] {
     const found = this.networks.filter((r) => r.device.state.mac === mac).map((r) => this.device(r))
-    found.push(...this.stations.filter((s) => s.mac === mac).map((s) => this.station(s)))
-    found.push(...this.bindings.filter((b) => b.mac === mac).map(this.binding))
+    found.push(...this.stationsOf(mac), ...this.bindings((n) => n.mac === mac))
     for (const r of this.networks) {
       for (const p of placedIn(r)) {
         if (p.peer.networks.some((n) => n.network === r.config.name && n.mac === mac))
@@ -101,19 +92,15 @@ class Search {
       const at = placedIn(r).filter((p) => this.overlay.addressOf(p) === ip)
       found.push(...at.map((p) => this.peer(r, p, { ip })), ...this.longest(r, c))
     }
-    const bound = this.bindings.filter((b) => b.ip === ip)
-    const isSame = (s: FdbEntry, n: Pick<Found, 'mac' | 'network'>) => s.mac === n.mac && s.network === n.network
-    for (const b of bound) {
-      found.push(this.binding(b), ...this.stations.filter((s) => isSame(s, b)).map(this.station))
-    }
-    for (const view of this.views) {
-      for (const n of this.neighbours(view, (x) => x.ip === ip)) {
-        const stations = this.stations.filter((s) => isSame(s, n) && !bound.some((b) => isSame(s, b)))
-        found.push(n, ...stations.map(this.station))
-      }
-      found.push(...this.kernelRoute(view, ip))
-    }
-    return found
+    const met = [
+      ...this.bindings((n) => n.ip === ip),
+      ...this.views.flatMap((view) => this.neighbours(view, (n) => n.ip === ip)),
+    ]
+    const macs = new Set(
+      met.flatMap(({ network, mac }) => (network === null || mac === null ? [] : `${mac} ${network}`)),
+    )
+    const behind = [...macs].flatMap((key) => this.stationsOf(...(key.split(' ') as [string, string])))
+    return [...found, ...met, ...behind, ...this.views.flatMap((view) => this.kernelRoute(view, ip))]
   }
 
   byInterface(name: string): Found[] {
@@ -145,20 +132,26 @@ class Search {
     }
   }
 
-  private readonly station = (s: FdbEntry): Found => {
-    const r = this.overlay.running.get(s.network)
-    const { mac, vtep, peer, origin, ageSeconds } = s
-    return { ...NOTHING, ...(r && ofNetwork(r)), kind: 'station', mac, vtep, peer, origin, ageSeconds }
+  // In one network, or in all.
+  private stationsOf(mac: string, network?: string): Found[] {
+    const some = this.learned.stations.filter((s) => s.mac === mac && (network === undefined || s.network === network))
+    return some.map(({ vtep, peer, origin, ageSeconds, network: name }) => {
+      const r = this.overlay.running.get(name)
+      return { ...NOTHING, ...(r && ofNetwork(r)), kind: 'station', mac, vtep, peer, origin, ageSeconds }
+    })
   }
 
-  private readonly binding = ({ network, ip, mac, origin, ageSeconds }: NeighbourEntry): Found => {
-    const r = this.overlay.running.get(network)
-    return { ...NOTHING, ...(r && ofNetwork(r)), kind: 'neighbour', ip, mac, origin, ageSeconds }
+  // What answers ARP and neighbour discovery.
+  private bindings(wanted: (n: NeighbourEntry) => boolean): Found[] {
+    return this.learned.neighbours.filter(wanted).map(({ network, ip, mac, origin, ageSeconds }) => {
+      const r = this.overlay.running.get(network)
+      return { ...NOTHING, ...(r && ofNetwork(r)), kind: 'neighbour', ip, mac, origin, ageSeconds }
+    })
   }
 
   private peer(r: Running, p: PlacedPeer, more: Partial<Found>): Found {
     const at = { vtep: this.overlay.addressOf(p), peer: p.peer.name }
-    return { ...NOTHING, ...ofNetwork(r), kind: 'peer', ...at, origin: r.members ? 'control' : 'static', ...more }
+    return { ...NOTHING, ...ofNetwork(r), kind: 'peer', ...at, origin: originOf(r), ...more }
   }
 
   // Layer 3: the peer whose prefix is the longest of those that hold the address.

@@ -225,7 +225,7 @@ describe('what peers mean', () => {
     const text =
       'networks: { a: { vni: 1, security: plain, fdb: [{ mac: 02:00:00:00:00:01, vtep: "fd00:0::2" }] } }\n' +
       'peers: { "fd00::2": { endpoint: "fd00::2" } }'
-    expect(parse(text).networks[0]!.fdb).toEqual([{ mac: '02:00:00:00:00:01', vtep: 'fd00::2', ip: null }])
+    expect(parse(text).networks[0]!.fdb).toEqual([{ mac: '02:00:00:00:00:01', vtep: 'fd00::2', addresses: [] }])
   })
 
   test('finds the endpoint that a prefix covers among many', () => {
