@@ -258,11 +258,15 @@ export class Monitor extends EventEmitter<{ change: [] }> {
     this.poll.close()
   }
 
+  // Not waked for each of thousands: they gather in the socket, and what no longer fits there does not matter.
   private heard(fd: number): void {
-    if (this.closed || !native.netlinkDrain(fd) || this.timer) return
+    if (this.closed || this.timer) return
+    this.poll.start(0)
     this.timer = setTimeout(() => {
       this.timer = null
-      this.emit('change')
+      const isNews = native.netlinkDrain(fd)
+      this.poll.start(native.FD_READABLE)
+      if (isNews) this.emit('change')
     }, JOIN)
     this.timer.unref()
   }
