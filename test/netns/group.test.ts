@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
-import { configuration, drops, fdbOf, networkOf, untilReaches } from '../support/overlay.ts'
+import { configuration, drops, fdbOf, networkOf, until, untilReaches } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
 
 let lab: Lab | null = null
@@ -36,8 +36,9 @@ interface Family {
   readonly accept: string
 }
 
+const GROUP = '239.1.1.42'
 const FAMILIES: readonly Family[] = [
-  { title: 'IPv4', group: '239.1.1.42', underlay: (k) => `198.18.0.${k}`, accept: '198.18.0.0/24' },
+  { title: 'IPv4', group: GROUP, underlay: (k) => `198.18.0.${k}`, accept: '198.18.0.0/24' },
   { title: 'IPv6', group: 'ff05::42', underlay: (k) => `fd00::${k}`, accept: 'fd00::/64' },
 ]
 
@@ -115,5 +116,30 @@ describeRoot('flood: { group }', () => {
     expect(await learned(agent)).toEqual([])
     expect(await learned(third)).toEqual([])
     expect(await learned(other)).not.toContain('198.18.0.3')
+  })
+
+  it('joins again when its interface has gone and come again', async () => {
+    const made = new Lab()
+    lab = made
+    const a = await made.host('a')
+    const add = async (): Promise<void> => {
+      await a.ip('link', 'add', 'grp0', 'mtu', '1400', 'type', 'veth', 'peer', 'name', 'grp1')
+      await a.ip('link', 'set', 'grp0', 'up')
+    }
+    const joins = (dev: string) =>
+      until(
+        `${GROUP} on ${dev}`,
+        () => a.ip('maddr', 'show', 'dev', dev),
+        (text) => text.includes(` ${GROUP}`),
+      )
+    await a.ip('addr', 'add', '198.18.0.1/32', 'dev', 'lo')
+    await add()
+    const blue = { vni: 42, flood: { group: GROUP, interface: 'grp0' } }
+    const agent = await startAgent(a, configuration({ underlay: '198.18.0.1', networks: { blue }, peers: {} }))
+    await joins('grp0')
+    expect((await networkOf(agent)).mtu).toBe(1350)
+    await a.ip('link', 'del', 'grp0')
+    await add()
+    await joins('grp0')
   })
 })
