@@ -135,8 +135,9 @@ export class LeaseKeeper {
 
   /** What to do next; null: nothing now. Its outcome has to be handed in before there is another. */
   poll(now: number, table: LeaseTable): Action | null {
-    if (this.pending || now < this.notBefore || !this.desired || table.revision === 0) return null
-    this.pending = this.next(now, table, this.desired)
+    if (this.pending || !this.desired || table.revision === 0) return null
+    this.recognise(now, table, this.desired)
+    if (now >= this.notBefore) this.pending = this.next(now, table, this.desired)
     return this.pending
   }
 
@@ -170,11 +171,6 @@ export class LeaseKeeper {
   private next(now: number, table: LeaseTable, desired: Desired): Action | null {
     const { held } = this
     if (!held) return this.seek(now, table, desired)
-    const row = table.get(held.key)
-    if (!row) return this.lost(now, table, desired, held)
-    if (row.modRevision !== held.modRevision && !this.isStillOurs(now, row, desired, held)) {
-      return this.next(now, table, desired)
-    }
     if (!fits(held.subnets, desired.config)) return this.giveUp(held, 'does not fit the network any more')
     if (!held.isConfirmed) {
       if (table.revision < held.modRevision) return null
@@ -182,7 +178,6 @@ export class LeaseKeeper {
       if (older) return this.giveUp(held, `overlaps ${older}, which was there before`)
       held.isConfirmed = true
     }
-    if (now < this.notBefore) return null
     if (held.value !== desired.value || now >= held.renewAt) return this.write(held, desired)
     if (held.expiresAt === undefined) return { do: 'ask', lease: held.etcdLease }
     return null
@@ -230,12 +225,18 @@ export class LeaseKeeper {
     return { do: 'remove', key: held.key, expect: held.modRevision }
   }
 
-  private lost(now: number, table: LeaseTable, desired: Desired, held: Held): Action | null {
+  // What has become of our key: at once, also while we wait with whatever is to be done about it.
+  private recognise(now: number, table: LeaseTable, desired: Desired): void {
+    const { held } = this
+    const row = held && table.get(held.key)
+    if (!held || row?.modRevision === held.modRevision) return
+    if (row && this.isStillOurs(now, row, desired, held)) return
+    this.held = null
+    this.notBefore = now
+    if (row) return
     this.note(`our lease ${held.key} is gone from the store: taking it again`)
     this.previous = held.subnets
-    this.held = null
     this.mend(now)
-    return now < this.notBefore ? null : this.next(now, table, desired)
   }
 
   // Somebody else has written our key. false: it is theirs now.
@@ -251,7 +252,6 @@ export class LeaseKeeper {
       this.note(
         `our lease ${held.key} was taken by ${mark ? `node ${mark.node}, ` : ''}${lease.publicIp ?? lease.publicIpv6}`,
       )
-      this.held = null
       this.previous = null
       return false
     }
