@@ -71,10 +71,8 @@ export class Agent implements AgentApi {
   private readonly counters = new Counters()
   private readonly names: Names
   private readonly startedAt = Date.now()
-  private readonly mtus = new Seldom(
-    async () => this.applied?.refreshMtus(),
-    (error) => this.log.error(String(error)),
-  )
+  private readonly failed = (error: unknown): void => this.log.error(String(error))
+  private readonly mtus = new Seldom(async () => this.applied?.refreshMtus(), this.failed)
   private readonly firewall: Firewall
   private readonly keeper: Keeper
   private worker: Worker | null = null
@@ -228,7 +226,8 @@ export class Agent implements AgentApi {
   }
 
   routes(network?: string): RouteEntry[] {
-    return listRoutes(this.overlay, network === undefined ? this.running : [this.find(network)])
+    if (network !== undefined && !this.flannels.has(network)) this.find(network)
+    return listRoutes(this.overlay, this.flannels.directRoutes(), network)
   }
 
   async where(what: string): Promise<Found[]> {

@@ -2,26 +2,14 @@
 import type { RouteEntry } from './api.ts'
 import { type Overlay, placedIn, type Running } from './apply.ts'
 import * as cidr from './cidr.ts'
-import type { HostRoute } from './host-routes.ts'
+import type { OnHost } from './flannel/direct.ts'
 import type { PlacedPeer } from './placed-peer.ts'
 
-interface OnHost {
-  readonly route: HostRoute
-  readonly isThere: boolean
-}
-
-/** Of layer 3 networks; the others have stations, not prefixes. `direct`: a network's routes that leave without a tunnel. */
-export function listRoutes(
-  overlay: Overlay,
-  of: readonly Running[],
-  direct: (network: string) => Iterable<OnHost> = () => [],
-): RouteEntry[] {
-  return of
-    .filter((r) => r.config.device === 'tun')
-    .flatMap((r) => [
-      ...tunnelled(overlay, r),
-      ...[...direct(r.config.name)].map((h): RouteEntry => directly(r.config.name, h)),
-    ])
+/** Of layer 3 networks, or of one; the others have stations, not prefixes. `direct`: routes that leave without a tunnel. */
+export function listRoutes(overlay: Overlay, direct: readonly OnHost[], network?: string): RouteEntry[] {
+  const isMeant = (name: string): boolean => network === undefined || name === network
+  const of = [...overlay.running.values()].filter((r) => r.config.device === 'tun' && isMeant(r.config.name))
+  return [...of.flatMap((r) => tunnelled(overlay, r)), ...direct.filter((one) => isMeant(one.network)).map(directly)]
 }
 
 /** The prefixes that lie behind a peer in a network, without host bits. */
@@ -47,7 +35,8 @@ function tunnelled(overlay: Overlay, r: Running): RouteEntry[] {
   )
 }
 
-function directly(network: string, { route, isThere }: OnHost): RouteEntry {
+function directly({ network, route, isThere }: OnHost): RouteEntry {
   const { prefix, via } = route
-  return { network, prefix, peer: null, via, interface: route.interface ?? '', origin: 'control', installed: isThere }
+  const peer = prefix.replace('/', '-')
+  return { network, prefix, peer, via, interface: route.interface ?? '', origin: 'control', installed: isThere }
 }

@@ -3,27 +3,38 @@ import * as netdev from '../../host/netdev.ts'
 import * as routes from '../../host/routes.ts'
 import type { Undesired } from '../api.ts'
 import { type Cidr, covers, parseAddress, parseCidr } from '../cidr.ts'
-import { HostRoutes, type Mended } from '../host-routes.ts'
+import { type HostRoute, HostRoutes, type Mended } from '../host-routes.ts'
 import type { DirectRoute } from './desired.ts'
+
+/** One of them, and whether the host has it. */
+export interface OnHost {
+  readonly network: string
+  readonly route: HostRoute
+  readonly isThere: boolean
+}
 
 /** The host's routes of all flannel networks that leave by its own interfaces. */
 export class DirectRoutes {
   private readonly all = new Map<string, HostRoutes>()
 
-  /** Those of a network, and no others. */
-  set(network: string, list: readonly DirectRoute[], now: number): void {
-    let own = this.all.get(network)
-    if (!own && list.length === 0) return
-    if (!own) {
-      own = new HostRoutes({ device: () => null, netns: () => null })
-      this.all.set(network, own)
-    }
+  /** Those of a network, and no others: what a life before has left within `scope` (prefixes) goes. */
+  set(network: string, list: readonly DirectRoute[], scope: readonly string[], now: number): void {
+    const own = this.all.get(network) ?? new HostRoutes({ device: () => null, netns: () => null })
+    this.all.set(network, own)
     own.set(
       list.map((route) => ({ ...route, onlink: true, mtu: null })),
-      [],
+      scope,
       now,
     )
-    if (list.length === 0) this.all.delete(network)
+  }
+
+  clear(network: string): void {
+    this.all.get(network)?.clear()
+    this.all.delete(network)
+  }
+
+  list(): OnHost[] {
+    return [...this.all].flatMap(([network, own]) => [...own.all()].map((one) => ({ network, ...one })))
   }
 
   /** Compares with what the host has, and mends it. */

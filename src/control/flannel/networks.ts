@@ -9,9 +9,9 @@ import type { MoreNetworks } from '../host-rules.ts'
 import type { Config, FlannelConfig, NetworkConfig, PeerConfig } from '../model.ts'
 import type { LocalAddress } from '../underlay.ts'
 import { clash, desiredNetwork, type Here, type MemberPlace, Placer, storeFault } from './desired.ts'
-import { DirectRoutes, linkFinder } from './direct.ts'
+import { DirectRoutes, linkFinder, type OnHost } from './direct.ts'
 import { leaseRows } from './lease-rows.ts'
-import type { Follower, Identity, Membership } from './model.ts'
+import type { Follower, Identity, Membership, StoreConfig } from './model.ts'
 import { memberRules } from './rules.ts'
 import { type SubnetEnv, writeSubnetEnv } from './subnet-env.ts'
 import { vtepMac } from './vtep-mac.ts'
@@ -120,6 +120,15 @@ export class Flannels {
     return this.direct.undesired()
   }
 
+  has(network: string): boolean {
+    return this.all.has(network)
+  }
+
+  /** Routes to members that are reached without a tunnel. */
+  directRoutes(): OnHost[] {
+    return this.direct.list()
+  }
+
   async leases(network?: string): Promise<LeaseRow[]> {
     const of = [...this.all].filter(([name]) => network === undefined || name === network)
     return (await Promise.all(of.map(([, one]) => one.leases()))).flat()
@@ -152,7 +161,7 @@ class Flannel {
   private placer: Placer | null = null
   private placedFor: unknown = null
   private places: ReadonlyMap<string, MemberPlace> = new Map()
-  private routed = '[]'
+  private routed = ''
   private written = ''
   private said = ''
   private timer: NodeJS.Timeout | null = null
@@ -197,7 +206,7 @@ class Flannel {
     this.timer = null
     this.network = null
     this.rules = null
-    this.p.direct.set(this.file.name, [], Date.now())
+    this.p.direct.clear(this.file.name)
     await this.follower.stop(release)
   }
 
@@ -269,7 +278,7 @@ class Flannel {
     this.rules = rules
     if (isNew) await this.p.applyRules()
     await this.become(network)
-    this.route()
+    this.route(m.config)
     this.say('')
     if (!this.ready) this.p.log.info(`network ${this.file.name}: ${mine(m)}, ${counted(this.places.size)} in place`)
     this.ready = true
@@ -308,11 +317,12 @@ class Flannel {
     }
   }
 
-  private route(): void {
+  private route({ ipv4, ipv6 }: StoreConfig): void {
     const routes = [...this.places.values()].flatMap((place) => place.routes)
-    const key = JSON.stringify(routes)
+    const scope = [ipv4, ipv6].flatMap((range) => range?.network ?? [])
+    const key = JSON.stringify([routes, scope])
     if (key === this.routed) return
-    this.p.direct.set(this.file.name, routes, Date.now())
+    this.p.direct.set(this.file.name, routes, scope, Date.now())
     this.routed = key
   }
 
