@@ -173,6 +173,9 @@ describeRoot('a flannel network', () => {
     await allowForwarding(a, b)
     const direct = `${subnetOf(b.pod)} via 198.18.0.2 dev eth0`
     expect(await routesOf(a.host)).toContain(direct)
+    expect(await a.agent.get('/v1/routes')).toMatchObject({
+      routes: [{ prefix: subnetOf(b.pod), via: '198.18.0.2', interface: 'eth0', origin: 'control', installed: true }],
+    })
     await reachEachOther(a, b)
     expect((await networkOf(a.agent)).txPackets).toBe(0)
     await a.host.ip('route', 'add', '198.18.0.2/32', 'via', '198.18.0.100')
