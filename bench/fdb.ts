@@ -1,9 +1,11 @@
-// FDB look-ups at three sizes, hits in an order that no cache foresees, and misses.
+// FDB look-ups at three sizes, hits in an order that no cache foresees, and misses; and the layer 3 table's.
 import { Fdb } from '../src/overlay/fdb.ts'
+import { Routes } from '../src/overlay/routes.ts'
 import { line, time } from './timing.ts'
 
 const SIZES = [10, 10_000, 1_000_000]
 const ORDER = 65536
+const HOSTS = 10_000
 const SEED = 0x5eed1234
 
 export function fdb(): void {
@@ -45,6 +47,23 @@ export function fdb(): void {
       }),
     )
   }
+  prefixes()
+}
+
+// A flannel network of ten thousand hosts: a /24 each.
+function prefixes(): void {
+  const table = new Routes(SEED)
+  const subnet = (i: number): number => (0x0a400000 + (i << 8)) | 0
+  for (let i = 0; i < HOSTS; i++) table.put({ words: [subnet(i), 0, 0, 0], v6: false, length: 24 }, i)
+  const order = shuffled(HOSTS)
+  line(
+    `longest prefix, ${HOSTS} subnets`,
+    time((n) => {
+      let sum = 0
+      for (let k = 0; k < n; k++) sum += table.find4(subnet(order[k & (ORDER - 1)]!) | (k & 0xff))
+      return sum
+    }),
+  )
 }
 
 // MACs as machines make them: one vendor prefix, numbers behind it.
