@@ -318,15 +318,14 @@ export class Inbound {
 
   private takeFrame(network: Network, m: number, frame: number, end: number, hint: number): number {
     const { bytes } = this.datagrams
-    // The tag is part of the verdict only as far as MACs repeat; the type behind them is looked at every time.
-    if (!network.keepVlan && ethernet.isTagged(bytes, frame)) return drop.INNER_VLAN_TAG
-    const kept = layer2.isOfNote(bytes, frame) ? layer2.fromVtep(network, this.vtep, bytes, frame, end, this.tick) : 0
-    if (kept !== 0) return kept
+    // A verdict holds as far as MACs repeat; the type behind them is looked at every time.
+    let refused = layer2.isOfNote(bytes, frame) ? layer2.fromVtep(network, this.vtep, bytes, frame, end, this.tick) : 0
+    if (refused !== 0) return refused
     const outer = this.datagrams.tos[m]! & 3
     if (outer !== 0) {
       const packet = frame + ethernet.headerLen(bytes, frame, end)
       const type = (bytes[packet - 2]! << 8) | bytes[packet - 1]!
-      const refused = combineEcn(bytes, packet, end, outer, type)
+      refused = combineEcn(bytes, packet, end, outer, type)
       if (refused !== 0) return refused
     }
     this.put(network, frame, end, hint)

@@ -21,11 +21,11 @@ const HOP_BY_HOP = 0
 const MAPPED = 0xffff
 
 /**
- * Whether the frame at `off` may say something: for the walks, so that what cannot costs one branch. The low byte of its type is
- * 0 for IPv4 (0x0800), and for ARP and IPv6 it is not.
+ * Whether the frame at `off` is anything but untagged IPv4 (0x0800) for one station: for the walks, so that what has nothing to
+ * say costs one branch.
  */
 export function isOfNote(bytes: Uint8Array, off: number): boolean {
-  return ((bytes[off]! & 1) | bytes[off + 13]!) !== 0
+  return ((bytes[off]! & 1) | (bytes[off + 12]! ^ 0x08) | bytes[off + 13]!) !== 0
 }
 
 /** Slot i came from the device, and is no train: 0, or ANSWERED_HERE when the answer is on its way back. */
@@ -54,7 +54,7 @@ export function fromDevice(network: Network, answers: Answers, frames: Batch, i:
   return 0
 }
 
-/** The frame in [off, end) came from `vtep`: 0, or why it is not for the device. */
+/** The frame in [off, end), which `isOfNote`, came from `vtep`: 0, or why it is not for the device. */
 export function fromVtep(
   network: Network,
   vtep: number,
@@ -64,6 +64,7 @@ export function fromVtep(
   tick: number,
 ): number {
   const { neighbours, snoop } = network
+  if (!network.keepVlan && ethernet.isTagged(bytes, off)) return drop.INNER_VLAN_TAG
   const type = ethernet.etherType(bytes, off)
   if (type === ethernet.ARP) {
     if (neighbours !== null) neighbourTalk.arpFromVtep(neighbours, vtep, bytes, off, end, tick)
