@@ -1,25 +1,25 @@
 // A flannel network of many hosts in a real etcd, and one member that follows it: time until all are known, memory, bytes, and CPU
-// while one lease in a hundred changes every second. The hosts are leases as flanneld writes them; nothing is forwarded.
+// while one lease in a hundred changes every second. First the member's store side in a process by itself (lease-follower.ts), then
+// a whole agent in a namespace of its own, with device, peers and routes (lease-agent.ts). Nothing is forwarded.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { connect, createServer, type Server } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { paintFor } from '../src/cli/output.ts'
 import { table } from '../src/cli/table.ts'
-import { Etcd } from '../src/control/etcd/etcd.ts'
 import { isInstalled } from '../src/lab/command.ts'
-import { EtcdServer } from '../src/lab/etcd.ts'
+import { Lab } from '../src/lab/lab.ts'
+import { refusal } from '../src/lab/permission.ts'
+import type { AgentSize } from './lease-agent.ts'
+import { PREFIX, Store } from './lease-crowd.ts'
 import type { Seen } from './lease-follower.ts'
 import { cpuSeconds, residentBytes } from './proc.ts'
 
 const SIZES = [1000, 5000, 10_000]
-const AT_ONCE = 100
-const TTL_SEC = 3600
-const SHORT_TTL_SEC = 2
+/** Milliseconds that one measurement of an agent may take. */
+const PATIENCE = 180_000
 const FOLLOWER = fileURLToPath(new URL('./lease-follower.js', import.meta.url))
-const CONFIG = '{"Network":"10.0.0.0/8","Backend":{"Type":"vxlan"}}'
+const AGENT = fileURLToPath(new URL('./lease-agent.js', import.meta.url))
 
 interface Size {
   readonly leases: number
@@ -40,6 +40,8 @@ interface Size {
 
 export interface LeasesReport {
   readonly sizes: readonly Size[]
+  /** null: this machine does not allow namespaces and devices. */
+  readonly agents: readonly AgentSize[] | null
 }
 
 /** Measures and prints; null when this machine does not allow it. */
@@ -51,151 +53,69 @@ export async function leases({ seconds }: { readonly seconds: number }): Promise
   }
   const sizes: Size[] = []
   for (const count of SIZES) sizes.push(await measure(count, seconds))
-  const report = { sizes }
-  process.stdout.write(shown(report))
-  return report
+  process.stdout.write(shown(sizes))
+  const why = refusal()
+  const agents: AgentSize[] = []
+  if (why === null) {
+    for (const count of [0, ...SIZES]) agents.push(await measureAgent(count, seconds))
+    process.stdout.write(`\na whole agent, with a device, peers and routes\n${shownAgents(agents)}`)
+  } else {
+    process.stdout.write(`\na whole agent: skipped: ${why}\n`)
+  }
+  return { sizes, agents: why === null ? agents : null }
+}
+
+async function measureAgent(count: number, seconds: number): Promise<AgentSize> {
+  const lab = new Lab()
+  try {
+    const host = await lab.host('a')
+    const { stdout } = await host.run([process.execPath, AGENT, String(count), String(seconds), lab.dir], PATIENCE)
+    return JSON.parse(stdout) as AgentSize
+  } finally {
+    await lab.close()
+  }
 }
 
 async function measure(count: number, seconds: number): Promise<Size> {
-  const server = await EtcdServer.start()
-  const wire = await Wire.to(server.endpoint)
-  const store = new Etcd({
-    endpoints: [server.endpoint],
-    credentials: () => ({ ca: null, cert: null, key: null, login: null }),
-  })
+  const store = await Store.open(count)
+  const { wire, crowd } = store
   const member = new Member(wire.endpoint)
   try {
     await member.line()
     const base = residentBytes(member.pid)
-    const crowd = new Crowd(store, count)
     await crowd.fill()
     const cpu = cpuSeconds(member.pid)
     const ready = await member.ask()
     if (ready.members !== count) throw new Error(`the member knows ${ready.members} of ${count}`)
     const start = { bytes: wire.bytes, cpu: cpuSeconds(member.pid) - cpu, resident: residentBytes(member.pid) - base }
-    const churn = await churned(member, wire, crowd, seconds)
+    const before = { cpu: cpuSeconds(member.pid), bytes: wire.bytes, ...(await member.ask()) }
+    const { perSecond, took } = await crowd.churn(seconds)
+    const after = await member.ask()
     return {
       leases: count,
       readySeconds: ready.readySeconds,
       readyBytes: start.bytes,
       readyCpuSeconds: start.cpu,
       residentBytes: start.resident,
-      churn,
+      churn: {
+        perSecond,
+        cpuShare: (cpuSeconds(member.pid) - before.cpu) / took,
+        bytesPerSecond: (wire.bytes - before.bytes) / took,
+        told: (after.changes - before.changes) / took,
+      },
       goneSeconds: await gone(member, crowd, count),
     }
   } finally {
     member.end()
     store.close()
-    wire.close()
-    server.remove()
   }
 }
 
-async function churned(member: Member, wire: Wire, crowd: Crowd, seconds: number): Promise<Size['churn']> {
-  const before = { cpu: cpuSeconds(member.pid), bytes: wire.bytes, ...(await member.ask()) }
-  const begin = performance.now()
-  const perSecond = Math.ceil(crowd.count / 100)
-  let changed = 0
-  for (let left = seconds * 10; left > 0; left--) {
-    for (const due = (seconds * 10 - left + 1) * (perSecond / 10); changed < due; changed++) await crowd.change(changed)
-    await pause(Math.max(0, begin + (seconds * 10 - left + 1) * 100 - performance.now()))
-  }
-  const took = (performance.now() - begin) / 1000
-  const after = await member.ask()
-  return {
-    perSecond: changed / took,
-    cpuShare: (cpuSeconds(member.pid) - before.cpu) / took,
-    bytesPerSecond: (wire.bytes - before.bytes) / took,
-    told: (after.changes - before.changes) / took,
-  }
-}
-
-async function gone(member: Member, crowd: Crowd, count: number): Promise<number> {
+async function gone(member: Member, crowd: Store['crowd'], count: number): Promise<number> {
   const end = await crowd.visit()
   while ((await member.ask()).members <= count) await pause(5)
   while ((await member.ask()).members > count) await pause(5)
   return (performance.now() - end) / 1000
-}
-
-/** Hosts as their leases. */
-class Crowd {
-  readonly count: number
-  private readonly store: Etcd
-  private readonly revisions = new Map<number, number>()
-  private lease = '0'
-
-  constructor(store: Etcd, count: number) {
-    this.store = store
-    this.count = count
-  }
-
-  async fill(): Promise<void> {
-    await this.store.commit({ key: '/bench/config', expect: 0, put: { value: CONFIG, lease: '0' } })
-    this.lease = (await this.store.grant(TTL_SEC)).lease
-    for (let i = 0; i < this.count; i += AT_ONCE) {
-      await Promise.all(Array.from({ length: AT_ONCE }, (_, j) => this.put(i + j, 0, this.lease)))
-    }
-  }
-
-  /** One more host gets another MAC. */
-  async change(turn: number): Promise<void> {
-    await this.put((turn * 7) % this.count, 1 + Math.floor((turn * 7) / this.count), this.lease)
-  }
-
-  /** A host that comes and is never heard of again. Resolves to when its lease ends. */
-  async visit(): Promise<number> {
-    const { lease, ttlSec } = await this.store.grant(SHORT_TTL_SEC)
-    const end = performance.now() + ttlSec * 1000
-    await this.put(this.count, 0, lease)
-    return end
-  }
-
-  private async put(host: number, turn: number, lease: string): Promise<void> {
-    const [high, low] = [host >> 8, host & 0xff]
-    const mac = [turn & 0xff, high, low].map((byte) => byte.toString(16).padStart(2, '0')).join(':')
-    const data = `{"VNI":1,"VtepMAC":"02:00:00:${mac}"}`
-    const value = `{"PublicIP":"198.18.${high}.${low}","PublicIPv6":null,"BackendType":"vxlan","BackendData":${data}}`
-    const key = `/bench/subnets/10.${100 + high}.${low}.0-24`
-    const { done, revision } = await this.store.commit({
-      key,
-      expect: this.revisions.get(host) ?? 0,
-      put: { value, lease },
-    })
-    if (!done) throw new Error(`${key} is not as it was left`)
-    this.revisions.set(host, revision)
-  }
-}
-
-/** Between the member and etcd: counts what comes from there. */
-class Wire {
-  readonly endpoint: string
-  private readonly server: Server
-  bytes = 0
-
-  private constructor(server: Server) {
-    this.server = server
-    this.endpoint = `http://127.0.0.1:${(server.address() as { port: number }).port}`
-  }
-
-  static async to(endpoint: string): Promise<Wire> {
-    const { hostname: host, port } = new URL(endpoint)
-    const server = createServer()
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    const wire = new Wire(server)
-    server.on('connection', (near) => {
-      const far = connect({ host, port: Number(port) })
-      far.on('data', (chunk) => {
-        wire.bytes += chunk.length
-      })
-      near.pipe(far).pipe(near)
-      for (const end of [near, far]) end.on('error', () => end.destroy())
-    })
-    return wire
-  }
-
-  close(): void {
-    this.server.close()
-  }
 }
 
 class Member {
@@ -203,7 +123,7 @@ class Member {
   private readonly lines: AsyncIterator<string>
 
   constructor(endpoint: string) {
-    this.child = spawn(process.execPath, [FOLLOWER, endpoint, '/bench'], { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.child = spawn(process.execPath, [FOLLOWER, endpoint, PREFIX], { stdio: ['pipe', 'pipe', 'inherit'] })
     this.lines = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]()
   }
 
@@ -228,7 +148,7 @@ class Member {
   }
 }
 
-function shown({ sizes }: LeasesReport): string {
+function shown(sizes: readonly Size[]): string {
   const columns = [{ title: 'leases' }, ...sizes.map(({ leases: count }) => ({ title: String(count), right: true }))]
   const row = (title: string, text: (size: Size) => string): string[] => [title, ...sizes.map(text)]
   const rows = [
@@ -241,6 +161,21 @@ function shown({ sizes }: LeasesReport): string {
     row('  bytes from etcd a second', (s) => `${(s.churn.bytesPerSecond / 1e3).toFixed(1)}e3 B`),
     row('  told to the agent a second', (s) => s.churn.told.toFixed(1)),
     row('a lost host is gone, after its lease', (s) => `${s.goneSeconds.toFixed(2)} s`),
+  ]
+  return table(columns, rows, paintFor(process.stdout))
+}
+
+function shownAgents(sizes: readonly AgentSize[]): string {
+  const columns = [{ title: 'leases' }, ...sizes.map(({ leases: count }) => ({ title: String(count), right: true }))]
+  const row = (title: string, text: (size: AgentSize) => string): string[] => [title, ...sizes.map(text)]
+  const rows = [
+    row('ready after', (s) => `${s.readySeconds.toFixed(2)} s`),
+    row('VmRSS then', (s) => `${(s.readyResidentBytes / 1e6).toFixed(0)}e6 B`),
+    row('changes a second', (s) => s.churn.perSecond.toFixed(0)),
+    row("  agent's CPU", (s) => `${(s.churn.cpuShare * 100).toFixed(1)} %`),
+    row('  bytes from etcd a second', (s) => `${(s.churn.bytesPerSecond / 1e3).toFixed(1)}e3 B`),
+    row('VmRSS after', (s) => `${(s.residentBytes / 1e6).toFixed(0)}e6 B`),
+    row("a lost host's route is gone, after its lease", (s) => `${s.goneSeconds.toFixed(2)} s`),
   ]
   return table(columns, rows, paintFor(process.stdout))
 }

@@ -80,6 +80,7 @@ class Engine {
 
  private:
   uint32_t poll(int timeout_ms);
+  void glance();
   uint32_t receive_devices(Batch &b);
   uint32_t receive_sockets(Batch &b);
   int32_t sent(bool done);
@@ -97,6 +98,9 @@ class Engine {
   std::vector<Endpoint> endpoints_;
   std::vector<uint32_t> ready_devices_;
   std::vector<uint32_t> ready_sockets_;
+  // What spoke last.
+  uint32_t last_device_ = 0;
+  uint32_t last_socket_ = 0;
   bool changed_ = false;
   bool gone_ = false;
   bool rested_ = false;    // nothing came for a while before this
