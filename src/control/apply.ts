@@ -274,8 +274,9 @@ export class Overlay {
     const wanted = this.stored.get(r.config.name) ?? new Map()
     if (all && r.config.security === 'plain') await this.poolsOf(r)
     const changed = await members.apply(r.id, r.config, wanted, { all, now: performance.now() })
+    if (!changed && !all) return
     // The store's subnets cover no end of a tunnel: src/control/flannel/desired.ts.
-    if (changed || all) r.device.setRoutes(r.config.routes ? members.prefixes(r.config.name) : [], Date.now())
+    members.route(r.device, r.config, all, Date.now())
   }
 
   private membersOf(network: string): Members {

@@ -6,7 +6,7 @@ import type { Undesired } from './api.ts'
 import { type Difference, differences } from './device-difference.ts'
 import { DevicePlace } from './device-place.ts'
 import { Faults } from './faults.ts'
-import { HostRoutes } from './host-routes.ts'
+import { type HostRoute, HostRoutes } from './host-routes.ts'
 import { Mender, type Mending, PRESENT } from './mender.ts'
 import type { Config, NetworkConfig } from './model.ts'
 import { codeOf, Refusal, refusalFrom } from './refusal.ts'
@@ -142,12 +142,12 @@ export class NetworkDevice {
 
   /** Prefixes that are routed into the device, and no others. */
   setRoutes(prefixes: readonly string[], now: number): void {
-    const route = { via: null, interface: null, onlink: false, mtu: null }
-    this.routes.set(
-      prefixes.map((prefix) => ({ prefix, ...route })),
-      [],
-      now,
-    )
+    this.routes.set(prefixes.map(routeInto), [], now)
+  }
+
+  /** Some more, and some less. */
+  changeRoutes(put: readonly string[], drop: readonly string[], now: number): void {
+    this.routes.change(put.map(routeInto), drop, now)
   }
 
   /**
@@ -322,6 +322,10 @@ export class NetworkDevice {
     if (up === before) return []
     return [up ? 'is up again' : 'was set down: left so, nothing passes']
   }
+}
+
+function routeInto(prefix: string): HostRoute {
+  return { prefix, via: null, interface: null, onlink: false, mtu: null }
 }
 
 /** What a packet of the network costs beside itself. `v6`: any end of it may be IPv6. */

@@ -31,6 +31,12 @@ interface End {
   roll: { readonly from: string; readonly since: number; switched: number | null } | null
 }
 
+/** What has routes: control/device. */
+interface Routed {
+  setRoutes(prefixes: readonly string[], now: number): void
+  changeRoutes(put: readonly string[], drop: readonly string[], now: number): void
+}
+
 export class Members {
   private readonly p: MembersParts
   private wanted: ReadonlyMap<string, PeerConfig> = new Map()
@@ -39,6 +45,10 @@ export class Members {
   private readonly faulty = new Set<string>()
   /** Ends with a roll, by the end that they take over from. */
   private readonly heirs = new Map<string, string>()
+
+  /** Prefixes that the last `apply` brought, and took away; and whether all had a place before it. */
+  private moved: { readonly come: readonly string[]; readonly gone: readonly string[] } = { come: [], gone: [] }
+  private wasComplete = true
 
   constructor(parts: MembersParts) {
     this.p = parts
@@ -69,6 +79,13 @@ export class Members {
     return peer !== undefined && this.ends.get(endOf(peer))?.placed != null
   }
 
+  /** After `apply`: routes into the device to whoever has a place. `all`: not only what that has moved. */
+  route(device: Routed, { name: network, routes }: NetworkConfig, all: boolean, now: number): void {
+    if (!routes) device.setRoutes([], now)
+    else if (all || !this.wasComplete || !this.complete) device.setRoutes(this.prefixes(network), now)
+    else device.changeRoutes(this.moved.come, this.moved.gone, now)
+  }
+
   /** Prefixes behind all members that are placed. */
   prefixes(network: string): string[] {
     const all = new Set<string>()
@@ -91,7 +108,8 @@ export class Members {
     wanted: ReadonlyMap<string, PeerConfig>,
     { all, now }: { readonly all: boolean; readonly now: number },
   ): Promise<boolean> {
-    const dirty = this.compare(wanted, now)
+    this.wasComplete = this.complete
+    const dirty = this.compare(wanted, n.name, now)
     if (all) for (const key of this.ends.keys()) dirty.add(key)
     this.wanted = wanted
     const come: string[] = []
@@ -117,8 +135,10 @@ export class Members {
   }
 
   // Notes who is behind each end now; answers the ends where that is not as before.
-  private compare(wanted: ReadonlyMap<string, PeerConfig>, now: number): Set<string> {
+  private compare(wanted: ReadonlyMap<string, PeerConfig>, network: string, now: number): Set<string> {
     const dirty = new Set<string>()
+    const come = new Set<string>()
+    const gone = new Set<string>()
     const left = new Map<string, string>()
     for (const [name, peer] of this.wanted) {
       if (wanted.get(name) === peer) continue
@@ -126,6 +146,7 @@ export class Members {
       this.ends.get(key)!.members.delete(name)
       left.set(name, key)
       dirty.add(key)
+      for (const prefix of behind(peer, network)) gone.add(prefix)
     }
     for (const [name, peer] of wanted) {
       if (this.wanted.get(name) === peer) continue
@@ -137,12 +158,15 @@ export class Members {
       }
       end.members.set(name, peer)
       dirty.add(key)
+      // Most that change keep their subnet.
+      for (const prefix of behind(peer, network)) if (!gone.delete(prefix)) come.add(prefix)
       const from = left.get(name)
       if (peer.publicKey !== null && from !== undefined && from !== key) this.inherit(from, key, now)
     }
     for (const [old, heir] of this.heirs) {
       if (this.ends.get(old)!.members.size > 0 || this.ends.get(heir)!.members.size === 0) this.endRoll(old, heir)
     }
+    this.moved = { come: [...come], gone: [...gone] }
     return dirty
   }
 

@@ -72,6 +72,30 @@ test('what has not changed is not said again; what has is one order', async () =
   expect(members.complete).toBe(true)
 })
 
+test('routes follow by difference; a lasting lack of a place, and a new beginning, want them all', async () => {
+  const { members, apply } = plain()
+  const said: unknown[] = []
+  const device = {
+    setRoutes: (prefixes: readonly string[]) => said.push({ all: [...prefixes].sort() }),
+    changeRoutes: (put: readonly string[], drop: readonly string[]) => said.push({ put, drop }),
+  }
+  const route = async (all: boolean, ...peers: PeerConfig[]): Promise<unknown> => {
+    await apply(named(...peers), all)
+    members.route(device, { ...NETWORK, routes: true }, all, 0)
+    return said.at(-1)
+  }
+  const [one, two, three] = ['10.42.1.0/24', '10.42.2.0/24', '10.42.3.0/24']
+  expect(await route(true, member(1, host(1)), member(2, host(2)))).toEqual({ all: [one, two] })
+  expect(await route(false, member(1, host(1), '02:00:00:00:00:09'), member(3, host(2)))).toEqual({
+    put: [three],
+    drop: [two],
+  })
+  expect(await route(false, member(1, '203.0.113.1'), member(3, host(2)))).toEqual({ all: [three] })
+  expect(await route(false, member(1, host(1)), member(3, host(2)))).toEqual({ all: [one, three] })
+  members.route(device, { ...NETWORK, routes: false }, false, 0)
+  expect(said.at(-1)).toEqual({ all: [] })
+})
+
 test('thousands come in orders of a size that packets do not wait for', async () => {
   const { orders, apply, v } = plain()
   const all = Array.from({ length: 700 }, (_, k) => ({
