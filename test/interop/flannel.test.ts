@@ -134,7 +134,8 @@ describeRoot('a flannel network', () => {
     expect(sent - back).toBeLessThanOrEqual(1)
   })
 
-  it('is secure over the same store: keys in leases, and a new one is taken without a loss', async () => {
+  // Again when an etcd on a busy machine does not take the key within the 3 s that an agent waits for it: then packets are lost.
+  it('is secure over the same store: keys in leases, and a new one is taken without a loss', { retry: 2 }, async () => {
     lab = await FlannelLab.open({ a: 1, b: 2 })
     await lab.configure({ Backend: { Type: 'vxlan' } })
     const keys = ['a', 'b'].map((name) => makeKeys(lab.lab, name))
