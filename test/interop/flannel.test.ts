@@ -124,6 +124,7 @@ describeRoot('a flannel network', () => {
     await lab.configure({ Backend: { Type: 'vxlan' } })
     const { a, b } = await starting
     expect(existsSync(file)).toBe(true)
+    await reachEachOther(a, b)
     const flow = stream(a.host, a.pod, b.pod)
     lab.stopStore()
     await reachEachOther(a, b)
