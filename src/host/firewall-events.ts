@@ -1,8 +1,9 @@
 // Hears of changes to nf_tables' rules in our own namespace (nfnetlink(7), NFNLGRP_NFTABLES): those of nft, and those of iptables
 // where it works on nf_tables. Does not keep the process alive. Cold.
 import { EventEmitter } from 'node:events'
-import { closeSync, readSync } from 'node:fs'
+import { readSync } from 'node:fs'
 import * as native from './addon.ts'
+import { pollReadable } from './poll-readable.ts'
 
 /** Bytes: more than the kernel puts into one datagram. */
 const DATAGRAM = 64 * 1024
@@ -18,18 +19,7 @@ export class RuleMonitor extends EventEmitter<{ change: [] }> {
   constructor() {
     super()
     const fd = native.netlinkMonitor(null, true)
-    try {
-      this.poll = new native.FdPoll(
-        fd,
-        () => this.heard(fd),
-        () => {},
-      )
-    } catch (error) {
-      closeSync(fd)
-      throw error
-    }
-    this.poll.unref()
-    this.poll.start(native.FD_READABLE)
+    this.poll = pollReadable(fd, () => this.heard(fd))
   }
 
   close(): void {

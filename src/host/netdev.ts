@@ -2,10 +2,10 @@
 // of. By route netlink, no program is run. Links are named by name, or by index, which survives a renaming. Failed
 // calls throw Error with code, errno and syscall, and a message for the operator. Cold.
 import { EventEmitter } from 'node:events'
-import { closeSync } from 'node:fs'
 import { getSystemErrorMap } from 'node:util'
 import * as native from './addon.ts'
 import { macBytes, macText } from './mac.ts'
+import { pollReadable } from './poll-readable.ts'
 import { type KernelRoute, list as listRoutes } from './routes.ts'
 import { addressBytes, addressText, cidrBytes } from './sockaddr.ts'
 
@@ -237,18 +237,7 @@ export class Monitor extends EventEmitter<{ change: [] }> {
   constructor(netns: string | null) {
     super()
     const fd = wrap(netns, 'route netlink', () => native.netlinkMonitor(netns))
-    try {
-      this.poll = new native.FdPoll(
-        fd,
-        () => this.heard(fd),
-        () => {},
-      )
-    } catch (error) {
-      closeSync(fd)
-      throw error
-    }
-    this.poll.unref()
-    this.poll.start(native.FD_READABLE)
+    this.poll = pollReadable(fd, () => this.heard(fd))
   }
 
   close(): void {

@@ -3,6 +3,7 @@
 //   lo (32 bits of the MAC) | hi (16 bits) and state << 16 | vtep | seen (ticks of 100 ms)
 // Entries move on removal (backward shift), so nothing may keep a slot's position. Temperature: hot (find, learn).
 import * as drop from '../drop.ts'
+import { capacityFor } from './capacity.ts'
 
 const EMPTY = 0
 /** Origins, and at the same time slot states. LEARNED expires and moves; the others stay until removed. */
@@ -216,13 +217,6 @@ export class Fdb {
       this.insert(to, hi, old[at + LO]!, old[at + VTEP]!, state >>> 16, old[at + SEEN]!)
     }
   }
-}
-
-// Pages of an empty table stay untouched, so a large limit costs nothing until it is used.
-function capacityFor(limit: number): number {
-  let capacity = 64
-  while (capacity < limit * 2) capacity *= 2
-  return capacity
 }
 
 function hash(hi: number, lo: number, seed: number): number {

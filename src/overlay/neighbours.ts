@@ -5,6 +5,7 @@
 //   address (4 words, IPv4 mapped) | lo | hi and state << 16 | vtep | flags | seen | asked | moves | since (ticks of 100 ms)
 // Entries move on removal (backward shift): a position holds until the next change. Temperature: hot (claim, owner).
 import { NONE } from '../drop.ts'
+import { capacityFor } from './capacity.ts'
 
 const EMPTY = 0
 /** Origins, and at the same time slot states: a higher one is not overridden by a lower. LEARNED ages and moves. */
@@ -355,13 +356,6 @@ export class Neighbours {
       this.table.set(old.subarray(from, from + STRIDE), to)
     }
   }
-}
-
-// Pages of an empty table stay untouched, so a large limit costs nothing until it is used.
-function capacityFor(limit: number): number {
-  let capacity = 64
-  while (capacity < limit * 2) capacity *= 2
-  return capacity
 }
 
 function hash(a: number, b: number, c: number, d: number, seed: number): number {
