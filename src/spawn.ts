@@ -33,10 +33,11 @@ export async function spawnDataThread(counters: Counters, hear: (n: News) => voi
 }
 
 // The walks are small and run for as long as the agent: compile them at once and optimise them after a few hundred packets
-// instead of ten thousand. Halves the round trip of an idle network's first minutes (docs/performance.md).
+// instead of ten thousand. Halves the round trip of an idle network's first minutes (docs/performance.md). Since V8 12 (Node 22)
+// Maglev does that unasked, the flag is gone, and V8 writes of it on stderr.
 function compileEarly(): void {
   setFlagsFromString('--always-sparkplug')
-  setFlagsFromString('--interrupt-budget=10000')
+  if (Number.parseInt(process.versions.v8, 10) < 12) setFlagsFromString('--interrupt-budget=10000')
 }
 
 // Compiled, this file is dist/spawn.js with dist/data-thread.js beside it; Node's own type stripping runs the .ts.
