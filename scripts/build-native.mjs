@@ -11,16 +11,17 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const prefix = dirname(dirname(process.execPath))
 const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')
 
-const args = [gyp, existsSync(join(root, 'build/Makefile')) ? 'build' : 'rebuild']
-const env = { ...process.env }
-if (existsSync(join(prefix, 'include/node/node_api.h'))) {
-  args.push(`--nodedir=${prefix}`)
+const args = ['--loglevel=warn', '-j', 'max']
+if (existsSync(join(prefix, 'include/node/node_api.h'))) args.push(`--nodedir=${prefix}`)
+
+/** @param {'build' | 'rebuild'} how */
+function make(how) {
+  return spawnSync(process.execPath, [gyp, how, ...args], { cwd: root, encoding: 'utf8' })
 }
-const jobs = spawnSync(process.execPath, [...args, '--loglevel=warn', '-j', 'max'], {
-  cwd: root,
-  env,
-  encoding: 'utf8',
-})
+
+let jobs = make(existsSync(join(root, 'build/Makefile')) ? 'build' : 'rebuild')
+// What lies in build/ knows Node's headers by a path from here: in a tree that was moved, or under another Node, it is made anew.
+if (jobs.status !== 0 && /No rule to make target/.test(jobs.stderr)) jobs = make('rebuild')
 if (jobs.status !== 0) {
   process.stderr.write(jobs.stdout ?? '')
   process.stderr.write(jobs.stderr ?? '')
