@@ -81,7 +81,7 @@ async function types() {
   const tsc = join(root, 'node_modules/.bin/tsc')
   const all = join(root, 'build/types')
   rmSync(all, { recursive: true, force: true })
-  await promisify(execFile)(tsc, ['-p', join(root, 'tsconfig.build.json'), '--outDir', all]).catch((error) => {
+  await promisify(execFile)(tsc, ['-p', join(root, 'tsconfig.build.json')]).catch((error) => {
     process.stderr.write(error.stdout)
     throw new Error('src has faults in its types, see above')
   })
