@@ -30,7 +30,7 @@ const [address, port, agentKey, count] = process.argv.slice(2) as [string, strin
 const used = new Set<number>()
 const peers: Handshakes[] = []
 
-await ready
+await ready()
 const keys = Array.from({ length: Number(count) }, makePeer)
 const socket = await open()
 process.stdout.write(`${JSON.stringify(keys)}\n`)

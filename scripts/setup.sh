@@ -72,10 +72,7 @@ if newer build/Release/vtepd.node native binding.gyp scripts/build-native.mjs pa
   touch build/Release/vtepd.node
   say "built the addon"
 fi
-if newer dist/.built src tsconfig.json tsconfig.build.json package-lock.json; then
-  rm -rf dist
-  node_modules/.bin/tsc -p tsconfig.build.json
-  chmod 755 dist/main.js dist/vtepd-wg.js
-  touch dist/.built
+if newer dist/.built src tsconfig.json tsconfig.build.json scripts/build-dist.mjs package-lock.json; then
+  node scripts/build-dist.mjs
   say "compiled src to dist"
 fi

@@ -1,6 +1,5 @@
 // Starts the data thread: a worker of its own, reached through a mailbox alone. Cold.
 import { fileURLToPath } from 'node:url'
-import { setFlagsFromString } from 'node:v8'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Counters } from './counters.ts'
 import type { DataThreadInput } from './data-thread.ts'
@@ -19,7 +18,6 @@ export async function spawnDataThread(counters: Counters, hear: (n: News) => voi
   const { port1, port2 } = new MessageChannel()
   const profile = process.env['VTEPD_PROFILE'] === '1'
   const input: DataThreadInput = { port: port2, counters: counters.buffer, profile }
-  compileEarly()
   const worker = new Worker(file(), { workerData: input, transferList: [port2] })
   const started = new Promise<number>((resolve) => {
     worker.once('message', resolve)
@@ -32,15 +30,7 @@ export async function spawnDataThread(counters: Counters, hear: (n: News) => voi
   return { worker, ended, mailbox: new Mailbox(port1, () => wake(wakeFd), hear) }
 }
 
-// The walks are small and run for as long as the agent: compile them at once and optimise them after a few hundred packets
-// instead of ten thousand. Halves the round trip of an idle network's first minutes (docs/performance.md). Since V8 12 (Node 22)
-// Maglev does that unasked, the flag is gone, and V8 writes of it on stderr.
-function compileEarly(): void {
-  setFlagsFromString('--always-sparkplug')
-  if (Number.parseInt(process.versions.v8, 10) < 12) setFlagsFromString('--interrupt-budget=10000')
-}
-
-// Compiled, this file is dist/spawn.js with dist/data-thread.js beside it; Node's own type stripping runs the .ts.
+// Built, this file is in a bundle with dist/data-thread.js beside it; Node's own type stripping runs the .ts.
 function file(): URL {
   const extension = fileURLToPath(import.meta.url).endsWith('.ts') ? 'ts' : 'js'
   return new URL(`./data-thread.${extension}`, import.meta.url)

@@ -6,9 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { isBackground, runInBackground, tellFailed, tellReady } from './cli/background.ts'
 import { exitCodeOf, explain } from './cli/exit.ts'
 import { parseWgOptions, WG_HELP, type WgOptions } from './cli/wg-options.ts'
-import { createLog, type Log, NO_LOG } from './log.ts'
 import { version } from './version.ts'
-import { WgDevice } from './wg-device.ts'
+import type { WgDevice } from './wg-device.ts'
 
 const inBackground = isBackground()
 
@@ -24,7 +23,6 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function run(options: WgOptions): Promise<number> {
-  const log: Log = options.level === null ? NO_LOG : createLog({ level: options.level })
   let stopping: NodeJS.Signals | null = null
   let device: WgDevice | null = null
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -33,6 +31,9 @@ async function run(options: WgOptions): Promise<number> {
       device?.stop(signal)
     })
   }
+  // The process that is called starts another and waits for it: it has no need of all this.
+  const [{ WgDevice }, { createLog, NO_LOG }] = await Promise.all([import('./wg-device.ts'), import('./log.ts')])
+  const log = options.level === null ? NO_LOG : createLog({ level: options.level })
   device = await WgDevice.start({ name: options.interface, node: hostname(), log })
   if (stopping !== null) device.stop(stopping)
   else if (inBackground) await tellReady()

@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { packageRoot } from '../version.ts'
 import { Client } from './client.ts'
 import { configPlace } from './config-place.ts'
 import { DEFAULT_FILE } from './config-source.ts'
@@ -58,7 +58,7 @@ async function inBackground(flags: Flags): Promise<Started> {
   const fd = openSync(log, 'a', 0o640)
   const { main } = configPlace(flags)
   const places = ['--runtime-dir', runtimeDir, '--state-dir', resolve(flags.stateDir)]
-  const child = spawn(process.execPath, [...process.execArgv, program(), 'up', ...places], {
+  const child = spawn(process.execPath, [...process.execArgv, join(packageRoot, 'dist/main.js'), 'up', ...places], {
     detached: true,
     // It must not keep a file system busy.
     cwd: '/',
@@ -106,10 +106,4 @@ function tail(log: string): string[] {
 // Flags of ours that stand in the environment are not meant for `up`.
 function withoutFlags(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('VTEPD')))
-}
-
-// dist/main.js beside dist/cli; Node's own type stripping runs the .ts.
-function program(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return fileURLToPath(new URL(`../main.${extension}`, import.meta.url))
 }

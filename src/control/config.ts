@@ -3,6 +3,7 @@
 // draft with defaults (draft.ts) → meaning (network-check.ts, peer-check.ts, security-check.ts, flannel-check.ts, rules-check.ts)
 // → keys from their files and what else is in files (key-check.ts, etcd-check.ts) → Config (model.ts).
 import { dirname } from 'node:path'
+import { ConfigError } from './config-error.ts'
 import { Cuts, type Draft, draftOf, type NetworkDraft } from './draft.ts'
 import { checkEtcd } from './etcd-check.ts'
 import { Faults, type Path, pathText } from './fault.ts'
@@ -13,26 +14,15 @@ import { type ReadKey, readKeyFile } from './key-file.ts'
 import { findLater } from './later.ts'
 import type { Config, EtcdConfig, FlannelConfig, NetworkConfig } from './model.ts'
 import { checkNetworks } from './network-check.ts'
-import { checkPeers, underlayFaults as noteUnderlayFaults, UNPLACED } from './peer-check.ts'
+import { checkPeers } from './peer-check.ts'
 import { flagText, type QuickFlags, quickValue } from './quick.ts'
 import { checkRules } from './rules-check.ts'
 import { schema, toJsonSchema } from './schema.ts'
 import { checkSecurity } from './security-check.ts'
 import { readSource } from './source.ts'
 
+export { ConfigError, underlayFaults } from './config-error.ts'
 export type { QuickFlags } from './quick.ts'
-
-/** What is wrong with a configuration: each fault is one line, `path: what; how to mend (line N)`. */
-export class ConfigError extends Error {
-  readonly faults: readonly string[]
-  /** `path`: the file's name, or null for flags. */
-  constructor(path: string | null, faults: readonly string[]) {
-    const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`
-    super(`${path ?? 'flags'}: ${count}\n${faults.map((fault) => `  ${fault}`).join('\n')}`)
-    this.name = 'ConfigError'
-    this.faults = faults
-  }
-}
 
 export interface ConfigOptions {
   /** The file's name, for the error's message. */
@@ -67,13 +57,6 @@ export function fromQuickFlags(flags: QuickFlags, options: Pick<ConfigOptions, '
 /** JSON Schema (draft 2020-12) of what this version takes. */
 export function jsonSchema(): object {
   return toJsonSchema()
-}
-
-/** What can be said only once the underlay's addresses are known (`underlay.interface`): faults as in ConfigError. */
-export function underlayFaults(config: Config, addresses: readonly string[]): readonly string[] {
-  const faults = new Faults(UNPLACED)
-  noteUnderlayFaults(config, addresses, faults)
-  return faults.texts()
 }
 
 // null when there is a fault.

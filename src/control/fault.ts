@@ -98,3 +98,14 @@ function distance(a: string, b: string): number {
   }
   return last[b.length]!
 }
+
+/** `no network "blu"` with the nearest that there is. */
+export function noSuch(kind: string, name: string, names: readonly string[]): [string, string] {
+  const near = nearest(name, names)
+  const mend = near
+    ? `did you mean ${near}?`
+    : names.length > 0
+      ? `there are ${names.slice(0, 8).join(', ')}`
+      : 'there are none'
+  return [`no ${kind} ${shown(name)}`, mend]
+}

@@ -1,7 +1,7 @@
 // From zod's issues to faults that an operator can act on, and the paths that have to be cut out before the rest is looked
 // at. A message is `want …; how to mend`, and what was got is put in between.
 import type * as z from 'zod'
-import { type Faults, gotText, nearest, type Path, shown } from './fault.ts'
+import { type Faults, gotText, nearest, type Path } from './fault.ts'
 import { toJsonSchema } from './schema.ts'
 
 // What stands there may be a key, in the wrong place or mistyped: it is not shown.
@@ -119,15 +119,4 @@ function at(value: unknown, path: Path): unknown {
     node = (node as Record<string | number, unknown>)[part]
   }
   return node
-}
-
-/** `no network "blu"` with the nearest that there is. */
-export function noSuch(kind: string, name: string, names: readonly string[]): [string, string] {
-  const near = nearest(name, names)
-  const mend = near
-    ? `did you mean ${near}?`
-    : names.length > 0
-      ? `there are ${names.slice(0, 8).join(', ')}`
-      : 'there are none'
-  return [`no ${kind} ${shown(name)}`, mend]
 }

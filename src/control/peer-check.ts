@@ -3,8 +3,7 @@
 import { MAX_VTEPS } from '../counters.ts'
 import { addressText, type Cidr, covers, parseAddress, parseCidr } from './cidr.ts'
 import type { Draft, Member, NetworkDraft, PeerDraft } from './draft.ts'
-import { type Faults, type Path, pathText, shown } from './fault.ts'
-import { noSuch } from './issue.ts'
+import { type Faults, noSuch, type Path, pathText, shown } from './fault.ts'
 import type { Config } from './model.ts'
 import { claim, spaceOf } from './network-check.ts'
 

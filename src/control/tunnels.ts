@@ -71,13 +71,13 @@ export class TunnelControl {
   }
 
   static async open(parts: TunnelsParts): Promise<TunnelControl> {
-    await ready
     return new TunnelControl(parts)
   }
 
   /** Our private key, from now on. */
   async setPrivateKey(key: Secret | null): Promise<void> {
     if (key === this.key || key?.equals(this.key)) return
+    if (key) await ready()
     const first = this.key === null
     this.key = key
     const bytes = key?.copy() ?? null
@@ -136,7 +136,8 @@ export class TunnelControl {
   }
 
   /** Opens a tunnel to a host as somebody else, one at a time. `told` hears what its agent says. */
-  beginVisit(call: Call, told: (body: Uint8Array) => void): Visit {
+  async beginVisit(call: Call, told: (body: Uint8Array) => void): Promise<Visit> {
+    await ready()
     if (this.visit) throw new Error('one visit at a time')
     const { mailbox } = this.p
     const taken = (index: number): boolean => this.handshakes.uses(index)

@@ -1,6 +1,6 @@
 // ChaCha20-Poly1305 (RFC 8439 §2.8) with WireGuard's nonces, and XChaCha20-Poly1305 for cookie replies. Handshakes only; packets
 // are sealed in native code, for which this is the reference. Await `ready` of sodium.ts first. Cold.
-import sodium from './sodium.ts'
+import { sodium } from './sodium.ts'
 
 export const TAG_LEN = 16
 export const NONCE_LEN = 12

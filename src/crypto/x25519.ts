@@ -1,5 +1,5 @@
 // X25519 (RFC 7748 §5): key pairs and shared secrets. Await `ready` of sodium.ts first. Cold: about 0.2 ms a call.
-import sodium from './sodium.ts'
+import { sodium } from './sodium.ts'
 
 export const KEY_LEN = 32
 

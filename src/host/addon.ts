@@ -1,11 +1,11 @@
 // The typed door to the native addon: finds it, compares its layout with batch.ts, exports its calls. native/addon*.cc are
 // the other side. Loads in the main thread and in workers; nothing is shared between them. Calls of the cold half throw
 // Error with code, errno (negative), syscall and, when the kernel had a sentence of its own to say, detail.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { ADDR_LEN, columnsSize, HEADROOM, LOCAL_LEN, TAILROOM } from '../batch.ts'
+import { packageRoot } from '../version.ts'
 
 /** The data thread's native half: native/engine.h. Every number is an id of the caller's choice; fds stay the caller's. */
 export interface Engine {
@@ -250,12 +250,11 @@ export const { Engine, FdPoll, Packets } = addon
 export const sendNotification = addon.notify
 
 function load(): Addon {
-  const root = packageRoot()
-  const places = [join(root, 'build/Release/vtepd.node'), join(root, `prebuilds/linux-${process.arch}/vtepd.node`)]
+  const places = ['build/Release', `prebuilds/linux-${process.arch}`].map((at) => join(packageRoot, at, 'vtepd.node'))
   const found = places.find((p) => existsSync(p))
   if (!found) {
     throw new Error(
-      `the native addon is not built (looked for ${places.join(' and ')}); run \`npm run build\` in ${root}` +
+      `the native addon is not built (looked for ${places.join(' and ')}); run \`npm run build\` in ${packageRoot}` +
         ' (npm 12 and later: `npm install-scripts approve vtepd && npm rebuild vtepd`)',
     )
   }
@@ -276,13 +275,4 @@ function load(): Addon {
     }
   }
   return loaded
-}
-
-// This file runs from src/, dist/ and copies of them: the package is the nearest one called vtepd.
-function packageRoot(): string {
-  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
-    const file = join(at, 'package.json')
-    if (existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).name === 'vtepd') return at
-    if (dirname(at) === at) throw new Error('this file is not inside the vtepd package')
-  }
 }

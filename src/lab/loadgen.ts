@@ -28,7 +28,7 @@ export class Loadgen implements Traffic {
 
   private async measure(load: Load, protocol: string, amount: number): Promise<Delivered> {
     const { from, to, address, seconds, warmup } = load
-    const child = [process.execPath, built('lab/loadgen-child.js')]
+    const child = [process.execPath, built('loadgen-child.js')]
     const where = [protocol, address, String(PORT)]
     const sink = new Sink(to.spawn([...child, 'sink', ...where], { stdio: ['pipe', 'pipe', 'inherit'] }))
     let source: ChildProcess | null = null

@@ -16,7 +16,7 @@ import type { NewSession } from './new-session.ts'
 import * as noise from './noise.ts'
 import { RateLimit } from './rate-limit.ts'
 
-/** Resolves when handshakes can be made: libsodium has been compiled. */
+/** To be awaited before the first key: libsodium is loaded then. */
 export { ready } from '../crypto/sodium.ts'
 
 /** Why a message came to nothing, for counters and logs. */

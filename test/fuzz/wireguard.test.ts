@@ -7,7 +7,7 @@ import { Handshakes } from '../../src/wireguard/handshakes.ts'
 import { chance, sockaddr, twoPairs } from '../support/keys.ts'
 import { generator, seed } from '../support/seed.ts'
 
-beforeAll(() => ready)
+beforeAll(() => ready())
 
 const ROUNDS = 600
 const FROM = sockaddr([10, 0, 0, 1], 51820)

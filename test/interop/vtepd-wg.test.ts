@@ -10,6 +10,7 @@ import { ping } from '../../src/lab/ping.ts'
 import { until } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
 import { pair } from '../support/secure.ts'
+import { hasEnded } from '../support/traces.ts'
 import { command, freshName, socketOf, WgLab } from '../support/wg-lab.ts'
 
 let lab: Lab
@@ -54,11 +55,7 @@ async function ends(device: WgLab, pid: number): Promise<void> {
     () => device.isThere(),
     (there) => !there,
   )
-  await until(
-    `the end of process ${pid}`,
-    () => existsSync(`/proc/${pid}`),
-    (there) => !there,
-  )
+  await until(`the end of process ${pid}`, () => hasEnded(pid), Boolean)
 }
 
 describeRoot('vtepd-wg', () => {
@@ -146,11 +143,7 @@ describeRoot('vtepd-wg', () => {
     const device = await WgLab.start(host, 'vtepd-wg')
     const pid = pidOf(device.name)
     process.kill(pid, 'SIGKILL')
-    await until(
-      'its end',
-      () => existsSync(`/proc/${pid}`),
-      (there) => !there,
-    )
+    await until('its end', () => hasEnded(pid), Boolean)
     expect(existsSync(socketOf(device.name))).toBe(true)
     await host.run([...command('vtepd-wg'), device.name])
     expect(await device.show('endpoints')).toEqual({})

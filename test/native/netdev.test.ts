@@ -4,8 +4,8 @@ import { closeSync, readdirSync, readlinkSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Device, DeviceSpec } from '../../src/host/netdev.ts'
 import * as netdev from '../../src/host/netdev.ts'
-import { built } from '../../src/lab/built.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
+import { bundled } from '../support/bundled.ts'
 import { describeRoot, missing } from '../support/root.ts'
 
 const MAC = '02:11:22:33:44:55'
@@ -228,7 +228,7 @@ describeRoot('netdev', () => {
 
     const needs = missing(['setpriv'])
     it.skipIf(needs)(`without CAP_NET_ADMIN says what is needed${needs ? ` (needs ${needs})` : ''}`, async () => {
-      const open = `import { openDevice } from ${JSON.stringify(built('host/netdev.js'))}
+      const open = `import { openDevice } from ${JSON.stringify(bundled('src/host/netdev.ts'))}
         try {
           openDevice({ name: '', kind: 'tap', netns: null, mac: null, mtu: null, tso: 'auto', uso: 'auto', gsoMaxSize: null })
         } catch (e) { console.log(e.code, e.message) }`

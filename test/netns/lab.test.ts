@@ -4,12 +4,12 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { afterEach, expect, it } from 'vitest'
-import { built } from '../../src/lab/built.ts'
 import { Iperf } from '../../src/lab/iperf.ts'
 import { addKernelVxlan } from '../../src/lab/kernel-vxlan.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { Loadgen } from '../../src/lab/loadgen.ts'
 import { ping } from '../../src/lab/ping.ts'
+import { bundled } from '../support/bundled.ts'
 import { describeRoot, missing } from '../support/root.ts'
 import { namespacesOf, processesOf, settled } from '../support/traces.ts'
 
@@ -110,7 +110,7 @@ describeRoot('a lab', () => {
     ['SIGINT in the middle of making a host', "lab.host('b'); process.kill(process.pid, 'SIGINT')", 130, null],
   ])('leaves nothing behind after %s', async (_title, end, exitCode, signal) => {
     const script = `
-        import { Lab } from ${JSON.stringify(built('lab/lab.js'))}
+        import { Lab } from ${JSON.stringify(bundled('src/lab/lab.ts'))}
         const lab = new Lab()
         const a = await lab.host('a')
         a.spawn(['sleep', '60'])

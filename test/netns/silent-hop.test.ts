@@ -97,6 +97,16 @@ function member(host: Host, n: number, keys: readonly Pair[], { family, device, 
   return startAgent(host, secureConfiguration(host, keys[n - 1]!, { networks: { blue }, peers: { other: peer } }))
 }
 
+/** TCP over IPv6 inside that begins once the path is known: IPv6 knows no MTU under 1280, so that its hosts cannot be told. */
+async function hangsNoIpv6Inside({ a, b, agents }: Pick<World, 'a' | 'b' | 'agents'>): Promise<void> {
+  const tooBig = async (): Promise<unknown[]> =>
+    Promise.all(agents.map(async (agent) => (await drops(agent))['too-big']))
+  const before = await tooBig()
+  await transferTcp({ from: a, to: b, address: 'fd00:42::2' }, MANY)
+  await transferTcp({ from: b, to: a, address: 'fd00:42::1' }, MANY)
+  expect(await tooBig()).toEqual(before)
+}
+
 describeRoot('a narrow place that nobody tells of', () => {
   describe.each(['tap', 'tun'] as const)('in a secure %s network', (device) => {
     it.each(['IPv4', 'IPv6'] as const)('over %s hangs no transfer, not even the first', async (family) => {
@@ -105,17 +115,7 @@ describeRoot('a narrow place that nobody tells of', () => {
       await transferTcp({ from: b, to: a, address: '10.42.0.1' }, MANY)
       for (const agent of agents) expect((await peerOf(agent, 'other')).mtu).toBe(NARROW)
       expect((await drops(agents[0]!))['unknown-payload']).toBeUndefined()
-    })
-
-    // IPv6 knows no MTU under 1280, so that its hosts cannot be told.
-    it('hangs no TCP over IPv6 inside that begins once the path is known', async () => {
-      const { a, b, agents } = await world('IPv4', device, NARROW)
-      await reaches(a, 'fd00:42::2')
-      await reaches(b, 'fd00:42::1')
-      for (const agent of agents) await untilPeer(agent, 'other', (p) => p.mtu === NARROW)
-      await transferTcp({ from: a, to: b, address: 'fd00:42::2' }, MANY)
-      await transferTcp({ from: b, to: a, address: 'fd00:42::1' }, MANY)
-      for (const agent of agents) expect((await drops(agent))['too-big']).toBeUndefined()
+      if (family === 'IPv4') await hangsNoIpv6Inside({ a, b, agents })
     })
 
     it('that comes later is found, and the transfer goes on', async () => {

@@ -20,7 +20,7 @@ const STATIONS = 3
 const NEW_HANDSHAKE = 15_334
 const REPEATED = 5334
 
-beforeAll(() => ready)
+beforeAll(() => ready())
 
 interface Shape {
   readonly layer2: boolean

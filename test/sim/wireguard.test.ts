@@ -11,7 +11,7 @@ import { chance, twoPairs } from '../support/keys.ts'
 import { seed } from '../support/seed.ts'
 import { Host, Sky, type Weather } from '../support/wireguard-host.ts'
 
-beforeAll(() => ready)
+beforeAll(() => ready())
 
 const A = '10.0.0.1:51820'
 const B = '10.0.0.2:51820'

@@ -8,7 +8,6 @@ const LONGEST = [
   'native/native',
   'interop/package',
   'interop/wireguard-go',
-  'unit/main',
   'netns/secure-change',
   'netns/silent-hop',
   'interop/wg-selftest',

@@ -16,12 +16,19 @@ export function namespacesOf(pid: number): string[] {
 export function processesOf(group: number): string[] {
   return list('/proc')
     .filter((pid) => /^\d+$/.test(pid))
-    .filter((pid) => {
-      const stat = read(`/proc/${pid}/stat`)
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return fields[PGRP] === String(group) && fields[STATE] !== 'Z'
-    })
+    .filter((pid) => fieldsOf(pid)[PGRP] === String(group) && !hasEnded(pid))
     .map((pid) => `${pid} ${read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`)
+}
+
+/** Whether a process has ended, also when init, whose child it was, has not yet taken note of it: that takes some a second. */
+export function hasEnded(pid: number | string): boolean {
+  const state = fieldsOf(pid)[STATE]
+  return state === undefined || state === 'Z'
+}
+
+function fieldsOf(pid: number | string): string[] {
+  const stat = read(`/proc/${pid}/stat`)
+  return stat === '' ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 /** Asks until the answer satisfies; the last answer in any case. */

@@ -84,7 +84,7 @@ describe('a key pair', () => {
   })
 
   test('has the public key that the handshake will use', async () => {
-    await ready
+    await ready()
     for (let i = 0; i < 20; i++) {
       const key = Uint8Array.from(randomBytes(32))
       expect(publicKeyOf(key)).toEqual(publicKey(key))

@@ -5,7 +5,7 @@ import { ready } from '../../../src/crypto/sodium.ts'
 import { hex, text } from '../../support/bytes.ts'
 import { generator, seed } from '../../support/seed.ts'
 
-beforeAll(() => ready)
+beforeAll(() => ready())
 
 const random = generator(seed)
 const draw = (length: number) => Uint8Array.from({ length }, () => random())

@@ -5,7 +5,7 @@ import { clamp, dh, generate, publicKey } from '../../../src/crypto/x25519.ts'
 import { hex, text } from '../../support/bytes.ts'
 import { generator, seed } from '../../support/seed.ts'
 
-beforeAll(() => ready)
+beforeAll(() => ready())
 
 const draw = generator(seed)
 const random = (into: Uint8Array) => into.set(into.map(() => draw()))

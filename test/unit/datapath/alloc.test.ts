@@ -1,11 +1,10 @@
 // A gate: packets make no garbage. 10^5 of them through each walk, in a process of its own whose young generation is so small
 // that one object a packet would fill it.
 import { execFileSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { built } from '../../../src/lab/built.ts'
+import { bundled } from '../../support/bundled.ts'
 
-const CHILD = fileURLToPath(new URL('../../support/alloc-child.mjs', import.meta.url))
+const CHILD = bundled('test/support/alloc-child.mjs')
 
 interface Cost {
   sent: number
@@ -14,8 +13,6 @@ interface Cost {
 }
 
 function measure(...words: string[]): Record<string, Cost> {
-  // Says what to do when dist/ is missing or old.
-  built('datapath/outbound.js')
   const flags = ['--expose-gc', '--max-semi-space-size=1', '--no-concurrent-recompilation']
   return JSON.parse(execFileSync(process.execPath, [...flags, CHILD, ...words], { encoding: 'utf8' }))
 }

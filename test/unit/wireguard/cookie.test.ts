@@ -7,7 +7,7 @@ import { text } from '../../support/bytes.ts'
 import { chance, sockaddr } from '../../support/keys.ts'
 import { seed } from '../../support/seed.ts'
 
-beforeAll(() => ready)
+beforeAll(() => ready())
 
 const random = chance(seed)
 const FROM = sockaddr([192, 168, 13, 37], 1024)

@@ -11,7 +11,7 @@ import { hex, text } from '../../support/bytes.ts'
 import { chance, sockaddr, twoPairs } from '../../support/keys.ts'
 import { seed } from '../../support/seed.ts'
 
-beforeAll(() => ready)
+beforeAll(() => ready())
 
 const random = chance(seed)
 const FROM = sockaddr([10, 0, 0, 1], 51820)

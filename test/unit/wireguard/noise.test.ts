@@ -9,7 +9,7 @@ import { hex, text } from '../../support/bytes.ts'
 import { chance } from '../../support/keys.ts'
 import { seed } from '../../support/seed.ts'
 
-beforeAll(() => ready)
+beforeAll(() => ready())
 
 const random = chance(seed)
 const pair = (key: string): KeyPair => ({ private: hex(key), public: publicKey(hex(key)) })
