@@ -231,7 +231,8 @@ export class Agent implements AgentApi {
   }
 
   async where(what: string): Promise<Found[]> {
-    return find(what, this.overlay, this.underlay, { stations: await this.fdb(), neighbours: await this.neighbours() })
+    const around = { underlay: this.underlay, direct: this.flannels.directRoutes() }
+    return find(what, this.overlay, around, { stations: await this.fdb(), neighbours: await this.neighbours() })
   }
 
   async reload(): Promise<void> {

@@ -10,7 +10,7 @@ import { print, printJson } from './output.ts'
 export async function check(flags: Flags): Promise<number> {
   const { file, main } = configPlace(flags)
   const config = await readConfig(flags.text('file') ?? file, main)
-  const networks = config.networks.map((n) => n.name)
+  const networks = [...config.networks, ...config.flannels].map((n) => n.name)
   const peers = config.peers.map((p) => p.name)
   if (flags.on('json')) printJson({ schema: 1, node: config.node, networks, peers })
   else print(`good: node ${config.node}, ${amount(networks.length, 'network')}, ${amount(peers.length, 'peer')}`)

@@ -127,16 +127,17 @@ export class NetworkDevice {
 
   /** New addresses, MTU or MAC of a reload. `next` differs only in what changes live. */
   change(next: NetworkConfig, defaultMtu: number): void {
-    for (const a of this.config.addresses) {
-      if (!next.addresses.includes(a))
-        ignore(['EADDRNOTAVAIL'], () => netdev.delAddress(this.place.name, a, this.netns))
-    }
+    const before = this.config.addresses.filter((a) => !next.addresses.includes(a))
     if (next.mtu !== null && next.mtu !== this.state.mtu) this.setMtu(next.mtu)
     if (next.mtu === null && this.config.mtu !== null) this.setMtu(defaultMtu)
     const mac = next.mac ?? this.defaultMac
     if (mac !== this.state.mac) this.setMac(mac)
     Object.assign(this, { config: next })
+    // The new ones first: with its last address a device loses its routes.
     this.configure()
+    for (const a of before) ignore(['EADDRNOTAVAIL'], () => netdev.delAddress(this.place.name, a, this.netns))
+    // Once more, since some go with another: what was second in a subnet, and what has the other's address in another length.
+    if (before.length > 0) this.configure()
     this.readPad()
   }
 
@@ -254,7 +255,8 @@ export class NetworkDevice {
     const found = differences(config, this.state, link).map((d) => this.follow(d) ?? this.mending(d))
     followed.push(...found.filter((f) => typeof f === 'string'), ...this.followUp(link.up, now))
     const renaming = rename && place.name !== config.interface ? [this.rename()] : []
-    return [...renaming, ...found.filter((f) => typeof f !== 'string')]
+    const raising = !link.up && this.up ? [this.raise()] : []
+    return [...raising, ...renaming, ...found.filter((f) => typeof f !== 'string')]
   }
 
   private bringHome(): Mending {
@@ -264,6 +266,12 @@ export class NetworkDevice {
       if (this.up) netdev.setUp(place.name, place.netns)
     }
     return { reason: 'namespace', what: 'namespace', want: config.netns!, have: 'another', mend }
+  }
+
+  private raise(): Mending {
+    const { place } = this
+    const mend = (): void => netdev.setUp(place.name, place.netns)
+    return { reason: 'state', what: 'state', want: 'up', have: 'down', mend }
   }
 
   private rename(): Mending {
@@ -312,10 +320,11 @@ export class NetworkDevice {
     }
   }
 
-  // Up and down are the host's business.
+  // Up and down are the host's business, but for devices that are kept up.
   private followUp(up: boolean, now: number): string[] {
     const { faults } = this
     const before = this.up
+    if (!up && before && this.config.keptUp) return []
     this.up = up
     if (up) faults.clear('state')
     else faults.note('state', this.config.interface, 'up', 'down', now)

@@ -86,10 +86,10 @@ export class Members {
     else device.changeRoutes(this.moved.come, this.moved.gone, now)
   }
 
-  /** Prefixes behind all members that are placed. */
+  /** Prefixes behind all members that are placed, and not reached directly. */
   prefixes(network: string): string[] {
     const all = new Set<string>()
-    for (const { peer } of this.byVtep.values()) for (const prefix of behind(peer, network)) all.add(prefix)
+    for (const { peer } of this.byVtep.values()) for (const prefix of routed(peer, network)) all.add(prefix)
     return [...all]
   }
 
@@ -146,7 +146,7 @@ export class Members {
       this.ends.get(key)!.members.delete(name)
       left.set(name, key)
       dirty.add(key)
-      for (const prefix of behind(peer, network)) gone.add(prefix)
+      for (const prefix of routed(peer, network)) gone.add(prefix)
     }
     for (const [name, peer] of wanted) {
       if (this.wanted.get(name) === peer) continue
@@ -159,7 +159,7 @@ export class Members {
       end.members.set(name, peer)
       dirty.add(key)
       // Most that change keep their subnet.
-      for (const prefix of behind(peer, network)) if (!gone.delete(prefix)) come.add(prefix)
+      for (const prefix of routed(peer, network)) if (!gone.delete(prefix)) come.add(prefix)
       const from = left.get(name)
       if (peer.publicKey !== null && from !== undefined && from !== key) this.inherit(from, key, now)
     }
@@ -258,10 +258,15 @@ function joined({ members }: End, network: string): PeerConfig {
   const last = all.at(-1)!
   if (all.length === 1) return last
   const allowedIps = all.flatMap((peer) => [...behind(peer, network)])
-  const mac = last.networks[0]!.mac
-  return { ...last, networks: [{ network, allowedIps: [...new Set(allowedIps)], mac }] }
+  return { ...last, networks: [{ ...last.networks[0]!, network, allowedIps: [...new Set(allowedIps)] }] }
 }
 
 function behind(peer: PeerConfig, network: string): readonly string[] {
   return peer.networks.find((place) => place.network === network)!.allowedIps
+}
+
+/** What of it is led into the device. */
+export function routed(peer: PeerConfig, network: string): readonly string[] {
+  const place = peer.networks.find((one) => one.network === network)!
+  return place.direct ? [] : place.allowedIps
 }

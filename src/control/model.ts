@@ -106,6 +106,8 @@ export interface NetworkConfig {
   readonly sourceCheck: boolean
   /** Plain layer 3 only: IP packets stand in UDP as they are, without VXLAN. */
   readonly bare?: boolean
+  /** Who sets the device down finds it up again. */
+  readonly keptUp?: boolean
 }
 
 /** A network whose VNI, port, back end, address and members come from the store. It is layer 3. */
@@ -142,4 +144,6 @@ export interface PeerNetwork {
   readonly allowedIps: readonly string[]
   /** Its VTEP's MAC in plain tun networks; null: learned. */
   readonly mac: string | null
+  /** Flannel: the host itself leads there without the tunnel, out of which it is heard all the same. */
+  readonly direct?: boolean
 }

@@ -2,7 +2,7 @@
 // happens. Cold.
 
 /** What it was about; a label of vtepd_repairs_total. */
-export type RepairReason = 'device' | 'namespace' | 'name' | 'mtu' | 'mac' | 'address' | 'route'
+export type RepairReason = 'device' | 'namespace' | 'name' | 'mtu' | 'mac' | 'address' | 'route' | 'state'
 
 export interface Repair {
   readonly reason: RepairReason

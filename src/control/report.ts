@@ -60,13 +60,22 @@ export function networkStatus(r: Running, counters: Counters): NetworkStatus {
     security: r.config.security,
     address: [...r.config.addresses],
     ports: 0,
-    fdbEntries: count(FDB_ENTRIES),
+    fdbEntries: count(FDB_ENTRIES) + namedMembers(r).length,
     rxPackets: count(RX_PACKETS),
     rxBytes: count(RX_BYTES),
     txPackets: count(TX_PACKETS),
     txBytes: count(TX_BYTES),
     floodedPackets: count(FLOODED),
   }
+}
+
+/** Members whose VTEP's MAC the store names. */
+export function namedMembers(r: Running): { placed: PlacedPeer; mac: string; prefixes: readonly string[] }[] {
+  if (r.members === null || r.config.bare) return []
+  return [...r.members.all()].flatMap((placed) => {
+    const { mac, allowedIps: prefixes } = placed.peer.networks.find((n) => n.network === r.config.name)!
+    return mac === null ? [] : [{ placed, mac, prefixes }]
+  })
 }
 
 /** The configuration's peers, and the members that the store has given networks. */

@@ -12,10 +12,10 @@ export function listRoutes(overlay: Overlay, direct: readonly OnHost[], network?
   return [...of.flatMap((r) => tunnelled(overlay, r)), ...direct.filter((one) => isMeant(one.network)).map(directly)]
 }
 
-/** The prefixes that lie behind a peer in a network, without host bits. */
+/** The prefixes that a network's tunnel to a peer carries, without host bits. */
 export function prefixesOf(r: Running, { peer }: PlacedPeer): cidr.Cidr[] {
   const place = peer.networks.find((n) => n.network === r.config.name)
-  return (place?.allowedIps ?? []).map((text) => cidr.network(cidr.parseCidr(text)!))
+  return place && !place.direct ? place.allowedIps.map((text) => cidr.network(cidr.parseCidr(text)!)) : []
 }
 
 /** Who named a network's peers. */
@@ -35,8 +35,20 @@ function tunnelled(overlay: Overlay, r: Running): RouteEntry[] {
   )
 }
 
+/** What a member is called that is reached without a tunnel. */
+export function peerOf(prefix: string): string {
+  return prefix.replace('/', '-')
+}
+
 function directly({ network, route, isThere }: OnHost): RouteEntry {
   const { prefix, via } = route
-  const peer = prefix.replace('/', '-')
-  return { network, prefix, peer, via, interface: route.interface ?? '', origin: 'control', installed: isThere }
+  return {
+    network,
+    prefix,
+    peer: peerOf(prefix),
+    via,
+    interface: route.interface ?? '',
+    origin: 'control',
+    installed: isThere,
+  }
 }

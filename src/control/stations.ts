@@ -5,13 +5,13 @@ import { ApiError, type FdbEntry, type NeighbourEntry } from './api.ts'
 import type { Overlay, Running } from './apply.ts'
 import { macBytes } from './far.ts'
 import { isGroupMac, isZeroMac, parseMac } from './mac.ts'
-import { fdbEntry, neighbour } from './report.ts'
+import { fdbEntry, namedMembers, neighbour } from './report.ts'
 
 export async function listStations(mailbox: Mailbox, overlay: Overlay, of: readonly Running[]): Promise<FdbEntry[]> {
   const lists = await Promise.all(
     of.map(async (r) => {
       const rows = await mailbox.ask<FdbRow[]>({ kind: 'fdb-list', id: r.id })
-      return rows.map((row) => fdbEntry(overlay, r, row))
+      return [...rows.map((row) => fdbEntry(overlay, r, row)), ...memberEntries(overlay, r)]
     }),
   )
   return lists.flat()
@@ -21,10 +21,30 @@ export async function listNeighbours(mailbox: Mailbox, of: readonly Running[]): 
   const lists = await Promise.all(
     of.map(async (r) => {
       const rows = await mailbox.ask<NeighbourRow[]>({ kind: 'neighbour-list', id: r.id })
-      return rows.map((row) => neighbour(r, row))
+      return [...rows.map((row) => neighbour(r, row)), ...memberNeighbours(r)]
     }),
   )
   return lists.flat()
+}
+
+// Members whose VTEP's MAC the store names: frames for what is behind them are written to it.
+function memberEntries(overlay: Overlay, r: Running): FdbEntry[] {
+  const { name: network, vni } = r.config
+  return namedMembers(r).map(({ placed, mac }) => {
+    const { name: peer } = placed.peer
+    const vtep = overlay.addressOf(placed) ?? peer
+    return { network, vni, mac, vtep, peer, port: null, origin: 'control', ageSeconds: 0 }
+  })
+}
+
+// As in flannel, where a subnet is routed to its own first address.
+function memberNeighbours(r: Running): NeighbourEntry[] {
+  return namedMembers(r).flatMap(({ mac, prefixes }) =>
+    prefixes.map((prefix) => {
+      const ip = prefix.slice(0, prefix.indexOf('/'))
+      return { network: r.config.name, ip, mac, origin: 'control' as const, ageSeconds: 0 }
+    }),
+  )
 }
 
 /** `vtep`: a peer's name, or in plain networks its address. Throws ApiError when there is no such peer or no such MAC. */

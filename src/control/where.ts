@@ -6,9 +6,10 @@ import * as routes from '../host/routes.ts'
 import { ApiError, type FdbEntry, type Found, type NeighbourEntry } from './api.ts'
 import { type Overlay, placedIn, type Running } from './apply.ts'
 import * as cidr from './cidr.ts'
+import type { OnHost } from './flannel/direct.ts'
 import { parseMac } from './mac.ts'
 import type { PlacedPeer } from './placed-peer.ts'
-import { originOf, prefixesOf } from './route-list.ts'
+import { originOf, peerOf, prefixesOf } from './route-list.ts'
 import type { LocalAddress } from './underlay.ts'
 
 const NOTHING: Omit<Found, 'kind' | 'origin'> = {
@@ -33,9 +34,16 @@ export interface Learned {
   readonly neighbours: readonly NeighbourEntry[]
 }
 
+/** The host around the networks. */
+export interface Around {
+  readonly underlay: readonly LocalAddress[]
+  /** Routes to members that are reached without a tunnel. */
+  readonly direct: readonly OnHost[]
+}
+
 /** Throws ApiError when `what` is neither an address, nor a MAC, nor an interface's name. */
-export function find(what: string, overlay: Overlay, underlay: readonly LocalAddress[], learned: Learned): Found[] {
-  const search = new Search(overlay, underlay, learned)
+export function find(what: string, overlay: Overlay, around: Around, learned: Learned): Found[] {
+  const search = new Search(overlay, around, learned)
   const mac = parseMac(what)
   if (mac !== null) return search.byMac(mac)
   const address = cidr.parseAddress(what)
@@ -46,15 +54,15 @@ export function find(what: string, overlay: Overlay, underlay: readonly LocalAdd
 
 class Search {
   private readonly overlay: Overlay
-  private readonly underlay: readonly LocalAddress[]
+  private readonly around: Around
   private readonly learned: Learned
   private readonly networks: readonly Running[]
   /** Of the agent's namespace and of those its devices are in. */
   private readonly views: readonly KernelView[]
 
-  constructor(overlay: Overlay, underlay: readonly LocalAddress[], learned: Learned) {
+  constructor(overlay: Overlay, around: Around, learned: Learned) {
     this.overlay = overlay
-    this.underlay = underlay
+    this.around = around
     this.learned = learned
     this.networks = [...overlay.running.values()]
     const paths = new Set([null, ...this.networks.map((r) => r.device.netns)])
@@ -85,13 +93,14 @@ class Search {
     const ip = cidr.addressText(c)
     const has = (r: Running): boolean => r.config.addresses.some((a) => cidr.sameAddress(cidr.parseCidr(a)!, c))
     const found = this.networks.filter(has).map((r): Found => ({ ...this.device(r), ip }))
-    for (const l of this.underlay) {
+    for (const l of this.around.underlay) {
       if (l.address === ip) found.push({ ...NOTHING, kind: 'vtep', device: l.interface, vtep: ip, ip, origin: 'local' })
     }
     for (const r of this.networks) {
       const at = placedIn(r).filter((p) => this.overlay.addressOf(p) === ip)
       found.push(...at.map((p) => this.peer(r, p, { ip })), ...this.longest(r, c))
     }
+    found.push(...this.directly(c))
     const met = [
       ...this.bindings((n) => n.ip === ip),
       ...this.views.flatMap((view) => this.neighbours(view, (n) => n.ip === ip)),
@@ -124,7 +133,7 @@ class Search {
       ...NOTHING,
       ...ofNetwork(r),
       kind: 'device',
-      vtep: config.security === 'plain' ? (this.underlay[0]?.address ?? null) : null,
+      vtep: config.security === 'plain' ? (this.around.underlay[0]?.address ?? null) : null,
       mac: device.state.mac,
       ip: config.addresses[0]?.split('/')[0] ?? null,
       bridge: link?.master ?? null,
@@ -164,6 +173,17 @@ class Search {
     if (!best) return []
     const more = { ip: cidr.addressText(c), prefix: cidr.cidrText(best.prefix), via: this.overlay.addressOf(best.p) }
     return [{ ...this.peer(r, best.p, more), kind: 'route' }]
+  }
+
+  // A member of a flannel network that the host reaches by itself: subnets, of which none holds another's address.
+  private directly(c: cidr.Cidr): Found[] {
+    const holds = ({ route }: OnHost): boolean => cidr.covers(cidr.parseCidr(route.prefix)!, c)
+    return this.around.direct.filter(holds).map(({ network, route }) => {
+      const r = this.overlay.running.get(network)
+      const { prefix, via, interface: device } = route
+      const way = { network, device, ip: cidr.addressText(c), prefix, via, peer: peerOf(prefix) }
+      return { ...NOTHING, ...(r && ofNetwork(r)), kind: 'route', ...way, origin: 'control' } as const
+    })
   }
 
   private interface(view: KernelView, link: Link): Found {

@@ -122,7 +122,7 @@ describe.skipIf(why !== null)(`a network in etcd${why ? ` (needs ${why})` : ''}`
       ['10.42.20.0-24', 'nonsense', 'it is no JSON'],
       ['198.18.0.254-31', good, 'outside the network 10.42.0.0/16'],
       ['10.42.9.128-25', good, 'it overlaps 10.42.9.0-24'],
-      ['10.42.21.0-24', flanneldValue('0.0.0.0', '02:00:00:00:00:08'), 'no PublicIP'],
+      ['10.42.21.0-24', flanneldValue('0.0.0.0', '02:00:00:00:00:08'), 'no PublicIP, or 0.0.0.0'],
       ['10.42.22.0-24', flanneldValue('198.18.0.8', '02:00:00:00:00:08:01:02'), 'no usable VtepMAC'],
       [
         '10.42.23.0-24',

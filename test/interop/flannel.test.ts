@@ -112,6 +112,15 @@ describeRoot('a flannel network', () => {
     }
     await reachEachOther(a, b)
     expect((await drops(a.agent))['source-not-allowed'] ?? 0).toBe(0)
+
+    // The device is nobody's but the agent's.
+    await a.host.ip('link', 'set', 'vt7', 'down')
+    await until(
+      'the device again',
+      () => routesOf(a.host),
+      (text) => text.includes('dev vt7'),
+    )
+    await reachEachOther(a, b)
   })
 
   it('waits for a store that is away, and carries on when it goes', async () => {

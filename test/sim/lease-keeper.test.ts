@@ -173,6 +173,17 @@ describe('a lease', () => {
     expect(world.store.get(DIRECTORY + keyB)!.value).toContain('198.18.0.9')
   })
 
+  test('is found beside one that has the whole network, which is no subnet', () => {
+    const world = new World()
+    world.store.put(`${DIRECTORY}0.0.0.0-0`, flanneldValue('198.18.0.9', '02:00:00:00:00:09'))
+    const host = world.host(1)
+    world.run(1000)
+    const { key } = host
+    expect(key).not.toBeNull()
+    world.run(60_000)
+    expect(host.key).toBe(key)
+  })
+
   test('that an operator deletes again and again is there again within 15 s, without a storm', () => {
     const world = new World()
     const host = world.host(1)

@@ -20,7 +20,14 @@ const TEXTS: readonly [RegExp, StoreErrorKind, string][] = [
   [/no leader/, 'away', 'it has no leader'],
   [/[Dd]eadline exceeded/, 'away', 'no answer in time'],
   [/ECONNREFUSED/, 'away', 'nobody listens there'],
+  [/wrong version number/, 'away', 'it does not speak TLS: write http://'],
+  [
+    /alert (bad certificate|certificate required|unknown ca|handshake failure)/,
+    'away',
+    'it wants a certificate of ours that it knows: certFile and keyFile',
+  ],
   [/self.signed|unable to (verify|get)|certificate|Hostname\/IP|TLS|SSL/i, 'away', 'its certificate does not do'],
+  [/Failed to connect/, 'away', 'no connection; does it want https://?'],
 ]
 
 /** What a call to this endpoint failed with. */
@@ -32,7 +39,10 @@ export function storeErrorOf(error: unknown, endpoint: string): StoreError {
     return new TokenError('away', `${endpoint}: logged out`)
   const known = TEXTS.find(([pattern]) => pattern.test(text))
   if (known)
-    return new StoreError(known[1], `${endpoint}: ${known[2]}${isCertificate(known) ? ` (${brief(text)})` : ''}`)
+    return new StoreError(
+      known[1],
+      `${endpoint}: ${known[2]}${isCertificate(known) ? ` (${brief(text)}); see caFile` : ''}`,
+    )
   return new StoreError(kindOf(code), `${endpoint}: ${brief(text)}`)
 }
 
@@ -47,6 +57,11 @@ function isCertificate([, , text]: readonly [RegExp, StoreErrorKind, string]): b
 }
 
 function brief(text: string): string {
-  const line = text.replace(/\s+/g, ' ').replace(/^\d+ [A-Z_]+: /, '')
+  // With the moment in it, each would be a new one.
+  const line = text
+    .replace(/\s+/g, ' ')
+    .replace(/^\d+ [A-Z_]+: /, '')
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/ ?Resolution note: $| \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/g, '')
   return line.length > 160 ? `${line.slice(0, 157)}...` : line
 }

@@ -78,6 +78,7 @@ export function desiredNetwork(file: FlannelConfig, m: Membership, here: Here): 
     mac: here.mac,
     mtu,
     accept: 'peers',
+    keptUp: true,
     fdb: [],
     ...(backend.type === 'udp' ? { bare: true, sourcePort: 'fixed' as const } : {}),
   }
@@ -154,8 +155,9 @@ export class Placer {
       }
       const direct = this.direct(address)
       if (direct !== null) routes.push({ prefix: subnet, via: address, interface: direct })
-      else if (this.config.backend.type === 'host-gw') faults.push(`${subnet}: ${address} is not on our own link`)
-      else peers.push(this.peer(subnet, address, v6 ? lease.vtepMac6 : lease.vtepMac))
+      const mac = v6 ? lease.vtepMac6 : lease.vtepMac
+      if (this.config.backend.type !== 'host-gw') peers.push(this.peer(subnet, address, mac, direct !== null))
+      else if (direct === null) faults.push(`${subnet}: ${address} is not on our own link`)
     }
     return { peers, routes, fault: faults.length > 0 ? faults.join('; ') : null }
   }
@@ -183,7 +185,8 @@ export class Placer {
     return { peers: [peer], routes: [], fault: null }
   }
 
-  private peer(subnet: string, address: string, mac: string | null): PeerConfig {
+  // Also who is reached directly: its own way to us may be the tunnel.
+  private peer(subnet: string, address: string, mac: string | null, direct: boolean): PeerConfig {
     return {
       name: subnet.replace('/', '-'),
       endpoint: { host: address, port: null },
@@ -191,7 +194,7 @@ export class Placer {
       presharedKey: null,
       keepaliveSec: 0,
       type: 'vtepd',
-      networks: [{ network: this.file.name, allowedIps: [subnet], mac }],
+      networks: [{ network: this.file.name, allowedIps: [subnet], mac, ...(direct ? { direct } : {}) }],
     }
   }
 

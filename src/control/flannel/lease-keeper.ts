@@ -10,7 +10,7 @@ import { keyOf, type Mark, parseKey, type Subnets } from './lease.ts'
 import { type LeaseTable, leaseOf, type Row } from './lease-table.ts'
 import type { Identity, Lease, StoreConfig } from './model.ts'
 import { claimOf, type Desired, desiredOf, isSameValue } from './own-value.ts'
-import { choose, fits, overlaps, prefixesOf } from './subnets.ts'
+import { choose, fits, isWholeNetwork, overlaps, prefixesOf } from './subnets.ts'
 
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 10_000
@@ -174,7 +174,7 @@ export class LeaseKeeper {
     if (!fits(held.subnets, desired.config)) return this.giveUp(held, 'does not fit the network any more')
     if (!held.isConfirmed) {
       if (table.revision < held.modRevision) return null
-      const older = olderOverlap(held, table)
+      const older = olderOverlap(held, table, desired.config)
       if (older) return this.giveUp(held, `overlaps ${older}, which was there before`)
       held.isConfirmed = true
     }
@@ -205,7 +205,7 @@ export class LeaseKeeper {
     }
     const misfit = ours[0]
     if (misfit) return { do: 'remove', key: misfit.key, expect: misfit.modRevision }
-    const chosen = choose(desired.config, table.taken(), previous, this.options.random)
+    const chosen = choose(desired.config, table.taken(desired.config), previous, this.options.random)
     if (!chosen) {
       const networks = [desired.config.ipv4?.network, desired.config.ipv6?.network].filter(Boolean).join(' and ')
       this.trouble = `no subnet of ${networks} is free`
@@ -351,11 +351,12 @@ export class LeaseKeeper {
 }
 
 // Two that chose at once chose apart as keys, and yet in part the same: the younger gives way.
-function olderOverlap(held: Held, table: LeaseTable): string | null {
+function olderOverlap(held: Held, table: LeaseTable, config: StoreConfig): string | null {
   const prefixes = prefixesOf(held.subnets)
   for (const row of table.rows.values()) {
     if (row.key === held.key || !row.subnets || row.createRevision > held.createRevision) continue
-    if (prefixes.some((cidr) => prefixesOf(row.subnets!).some((other) => overlaps(cidr, other)))) return row.key
+    const others = prefixesOf(row.subnets).filter((other) => !isWholeNetwork(other, config))
+    if (prefixes.some((cidr) => others.some((other) => overlaps(cidr, other)))) return row.key
   }
   return null
 }

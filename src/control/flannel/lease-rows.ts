@@ -1,6 +1,8 @@
 // What `vtepd leases` says of a flannel network: its members and what became of them. Pure; cold.
 import type { LeaseRow } from '../api.ts'
+import { cidrText } from '../cidr.ts'
 import type { MemberPlace } from './desired.ts'
+import { parseKey } from './lease.ts'
 import type { Lease, Membership } from './model.ts'
 
 export interface Programmed {
@@ -22,7 +24,7 @@ export function leaseRows(m: Membership, about: Programmed): LeaseRow[] {
   const own = row(m.own, about.fault === '' ? ['programmed', null] : ['refused', about.fault], about)
   const members = [...m.members.values()].map((lease) => row(lease, verdict(lease, about), about))
   const ignored = m.ignored.map(({ key, lease, state, reason }) =>
-    row(lease ?? { ...UNREAD, key }, [state, lease ? reason : `${key}: ${reason}`], about),
+    lease ? row(lease, [state, reason], about) : unread(key, [state, `${key}: ${reason}`], about),
   )
   return [own, ...members, ...ignored]
 }
@@ -43,7 +45,8 @@ function row(lease: Lease, [state, reason]: Verdict, { network, expiries, now }:
     subnet6: lease.subnet6,
     publicIp: lease.publicIp,
     publicIpv6: lease.publicIpv6,
-    backend: lease.backendType,
+    // As flanneld reads it.
+    backend: lease.backendType ?? 'udp',
     vtepMac: lease.vtepMac ?? lease.vtepMac6,
     publicKey: lease.publicKey,
     own: lease.own,
@@ -51,6 +54,14 @@ function row(lease: Lease, [state, reason]: Verdict, { network, expiries, now }:
     state,
     ...(reason === null ? {} : { reason }),
   }
+}
+
+// Of a value that cannot be read the key is all that there is.
+function unread(key: string, verdict: Verdict, about: Programmed): LeaseRow {
+  const subnets = parseKey(key)
+  const subnet = subnets?.subnet ? cidrText(subnets.subnet) : null
+  const subnet6 = subnets?.subnet6 ? cidrText(subnets.subnet6) : null
+  return { ...row({ ...UNREAD, key, subnet, subnet6 }, verdict, about), backend: null }
 }
 
 const UNREAD: Lease = {

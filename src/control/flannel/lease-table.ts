@@ -6,8 +6,8 @@ import type { Entry, KeyEvent, Listing } from '../etcd/kv.ts'
 import { NO_LEASE } from '../etcd/kv.ts'
 import { GoJsonError } from './go-json.ts'
 import { type LeaseValue, type Mark, parseKey, parseValue, type Subnets } from './lease.ts'
-import type { Lease } from './model.ts'
-import { PrefixIndex, prefixesOf } from './subnets.ts'
+import type { Lease, StoreConfig } from './model.ts'
+import { isWholeNetwork, PrefixIndex, prefixesOf } from './subnets.ts'
 
 export interface Row {
   /** Without PREFIX/subnets/. */
@@ -95,11 +95,12 @@ export class LeaseTable {
     return changed
   }
 
-  /** The subnets that somebody has, whatever else is wrong with the lease. */
-  taken(): PrefixIndex<Row> {
+  /** The subnets of a network that somebody has, whatever else is wrong with the lease. */
+  taken(config: StoreConfig): PrefixIndex<Row> {
     const index = new PrefixIndex<Row>()
     for (const row of this.byKey.values()) {
-      if (row.subnets) for (const cidr of prefixesOf(row.subnets)) index.add(cidr, row)
+      if (!row.subnets) continue
+      for (const cidr of prefixesOf(row.subnets)) if (!isWholeNetwork(cidr, config)) index.add(cidr, row)
     }
     return index
   }

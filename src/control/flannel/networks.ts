@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { LeaseRow, Undesired } from '../api.ts'
 import type { Overlay } from '../apply.ts'
+import { Faults } from '../faults.ts'
 import type { MoreNetworks } from '../host-rules.ts'
 import type { Config, FlannelConfig, NetworkConfig, PeerConfig } from '../model.ts'
 import type { LocalAddress } from '../underlay.ts'
@@ -117,7 +118,7 @@ export class Flannels {
   }
 
   undesired(): Undesired[] {
-    return this.direct.undesired()
+    return [...[...this.all.values()].flatMap((one) => one.undesired()), ...this.direct.undesired()]
   }
 
   has(network: string): boolean {
@@ -164,6 +165,9 @@ class Flannel {
   private routed = ''
   private written = ''
   private said = ''
+  /** Of the store; '': it answers. */
+  private trouble = ''
+  private readonly faults = new Faults()
   private timer: NodeJS.Timeout | null = null
   private due = 0
   private stopped = false
@@ -176,8 +180,14 @@ class Flannel {
     this.mac = file.mac ?? vtepMac(file, config, underlay)
     this.follower = parts.follow(file, config, this.identity(), this.subnetFile)
     this.follower.on('change', () => this.gather(0))
-    this.follower.on('trouble', (why) => parts.log.warn(`network ${file.name}: ${why}`))
-    this.follower.on('well', () => parts.log.info(`network ${file.name}: the store answers again`))
+    this.follower.on('trouble', (why) => {
+      this.trouble = why
+      parts.log.warn(`network ${file.name}: ${why}`)
+    })
+    this.follower.on('well', () => {
+      this.trouble = ''
+      parts.log.info(`network ${file.name}: the store answers again`)
+    })
     this.follower.start()
   }
 
@@ -208,6 +218,14 @@ class Flannel {
     this.rules = null
     this.p.direct.clear(this.file.name)
     await this.follower.stop(release)
+  }
+
+  /** Why the network is not there. While it is, the store may be away. */
+  undesired(): Undesired[] {
+    const why = this.said || this.trouble || 'nothing was heard of the store yet'
+    if (this.ready) this.faults.clear('network')
+    else this.faults.note('network', this.file.name, 'joined', `not joined: ${why}`, Date.now())
+    return this.faults.list()
   }
 
   async leases(): Promise<LeaseRow[]> {

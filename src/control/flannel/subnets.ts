@@ -51,6 +51,12 @@ export function overlaps(a: Cidr, b: Cidr): boolean {
   return covers(a, b) || covers(b, a)
 }
 
+/** Whether it has all of the network's addresses, as no member can: nothing is taken by it. */
+export function isWholeNetwork(cidr: Cidr, { ipv4, ipv6 }: Pick<StoreConfig, 'ipv4' | 'ipv6'>): boolean {
+  const range = cidr.v6 ? ipv6 : ipv4
+  return range !== null && covers(cidr, parseCidr(range.network)!)
+}
+
 /** Whether this network gives out such subnets: the right families, lengths and ranges. */
 export function fits({ subnet, subnet6 }: Subnets, config: StoreConfig): boolean {
   return fitsRange(subnet, config.ipv4) && fitsRange(subnet6, config.ipv6)

@@ -76,7 +76,7 @@ function outsideOf(subnet: string | null, range: Range | null): string | null {
 }
 
 function addressFault(name: string, text: string | null, own: string | null, config: StoreConfig): string | null {
-  if (text === null) return `no ${name}`
+  if (text === null) return `no ${name}, or ${name === 'PublicIP' ? '0.0.0.0' : '::'}`
   if (text === own) return `${name} ${text} is our own`
   const address = parseAddress(text)!
   if (isMulticast(address) || text === '255.255.255.255' || text === '::1' || text.startsWith('127.')) {

@@ -96,6 +96,27 @@ test('routes follow by difference; a lasting lack of a place, and a new beginnin
   expect(said.at(-1)).toEqual({ all: [] })
 })
 
+test('who is reached directly has a place, to be heard, and no route into the device until that ends', async () => {
+  const { members, apply, leads } = plain()
+  const said: unknown[] = []
+  const device = {
+    setRoutes: (all: readonly string[]) => said.push({ all }),
+    changeRoutes: (put: readonly string[], drop: readonly string[]) => said.push({ put, drop }),
+  }
+  const route = async (all: boolean, peer: PeerConfig): Promise<unknown> => {
+    await apply(named(peer), all)
+    members.route(device, { ...NETWORK, routes: true }, all, 0)
+    return said.at(-1)
+  }
+  const far = member(1, host(1))
+  const near = { ...far, networks: [{ ...far.networks[0]!, direct: true }] }
+  expect(await route(true, near)).toEqual({ all: [] })
+  expect(leads(1)).toBe(host(1))
+  expect(await route(false, { ...far })).toEqual({ put: ['10.42.1.0/24'], drop: [] })
+  expect(await route(false, near)).toEqual({ put: [], drop: ['10.42.1.0/24'] })
+  expect(leads(1)).toBe(host(1))
+})
+
 test('thousands come in orders of a size that packets do not wait for', async () => {
   const { orders, apply, v } = plain()
   const all = Array.from({ length: 700 }, (_, k) => ({

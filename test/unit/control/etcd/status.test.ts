@@ -21,6 +21,22 @@ test.each([
     'away',
     'its certificate does not do (unable to verify',
   ],
+  [
+    { code: 14, details: 'No connection established. Last error: Error: self-signed certificate. Resolution note: ' },
+    'away',
+    'its certificate does not do (self-signed certificate.); see caFile',
+  ],
+  [{ code: 14, details: 'ssl3_read_bytes:sslv3 alert bad certificate:r' }, 'away', 'certFile and keyFile'],
+  [{ code: 14, details: 'error:0A00010B:SSL routines::wrong version number' }, 'away', 'write http://'],
+  [
+    {
+      code: 14,
+      details: 'No connection established. Last error: Failed to connect (2026-01-02T03:04:05.678Z). Resolution note: ',
+    },
+    'away',
+    'no connection; does it want https://?',
+  ],
+  [{ code: 14, details: 'else (2026-01-02T03:04:05.678Z). Resolution note: ' }, 'away', 'else.'],
   [{ code: 13, details: 'something\n else' }, 'away', 'something else'],
 ])('%o is %s: %s', (error, kind, text) => {
   const found = storeErrorOf(error, 'http://a:1')

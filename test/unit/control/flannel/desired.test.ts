@@ -55,6 +55,7 @@ describe('the network', () => {
       mtu: 1450,
       security: 'plain',
       accept: 'peers',
+      keptUp: true,
       sourceCheck: true,
     })
     expect(mtu).toBe(1450)
@@ -182,13 +183,17 @@ describe('a member', () => {
     const direct = placer('security: plain', backend('{"Type":"vxlan","DirectRouting":true}'), here)
     const one = lease()
     const near = direct.place(one)
-    expect([near.peers, near.routes]).toEqual([[], [{ prefix: '10.42.2.0/24', via: '198.18.0.2', interface: 'eth0' }]])
+    expect(near.routes).toEqual([{ prefix: '10.42.2.0/24', via: '198.18.0.2', interface: 'eth0' }])
+    // It may itself reach us by the tunnel.
+    expect(near.peers).toMatchObject([{ name: '10.42.2.0-24', networks: [{ direct: true }] }])
     direct.look(here)
     expect(direct.place(one)).toBe(near)
     link = null
     expect(direct.place(one)).toBe(near)
     direct.look(here)
-    expect(direct.place(one)).toMatchObject({ routes: [], peers: [{ name: '10.42.2.0-24' }] })
+    const far = direct.place(one)
+    expect(far).toMatchObject({ routes: [], peers: [{ name: '10.42.2.0-24' }] })
+    expect(far.peers[0]!.networks[0]!.direct).toBeUndefined()
     expect(placer('security: plain', VXLAN, { ...HERE, onLink: () => 'eth0' }).place(one).routes).toEqual([])
   })
 

@@ -31,6 +31,7 @@ const membership: Membership = {
   members: new Map([good, keyless, full, fresh].map((one) => [one!.key, one!])),
   ignored: [
     { key: 'nonsense', lease: null, state: 'ignored', reason: 'no key of a lease' },
+    { key: '10.42.8.0-24&fd00:42::-64', lease: null, state: 'ignored', reason: 'it is no JSON' },
     { key: '10.42.9.0-24', lease: lease(9, { expires: null }), state: 'refused', reason: 'no PublicKey' },
   ],
 }
@@ -61,8 +62,15 @@ test('each has its state, and a reason unless it is programmed', () => {
     ['10.42.4.0/24', 'ignored', 'there is no room for it', null],
     ['10.42.5.0/24', 'ignored', 'it has just changed, and is not in place yet', null],
     [null, 'ignored', 'nonsense: no key of a lease', null],
+    ['10.42.8.0/24', 'ignored', '10.42.8.0-24&fd00:42::-64: it is no JSON', null],
     ['10.42.9.0/24', 'refused', 'no PublicKey', null],
   ])
+})
+
+test('a lease without a BackendType is one of the udp back end, as flanneld reads it', () => {
+  const rows = leaseRows({ ...membership, own: lease(1, { own: true, backendType: null }) }, about)
+  expect(rows.map(({ backend }) => backend).slice(0, 2)).toEqual(['udp', 'vxlan'])
+  expect(rows.find(({ subnet }) => subnet === '10.42.8.0/24')).toMatchObject({ backend: null, subnet6: 'fd00:42::/64' })
 })
 
 test('a network that cannot be has one reason for all', () => {
@@ -76,7 +84,7 @@ test('for people: one line each', () => {
   const lines = leaseTable(leaseRows(membership, about), (_style, text) => text)
     .trimEnd()
     .split('\n')
-  expect(lines).toHaveLength(8)
+  expect(lines).toHaveLength(9)
   expect(lines[1]).toMatch(/^pods +10\.42\.1\.0\/24 +198\.18\.0\.1 +vxlan .* own, programmed$/)
   expect(lines[2]).toMatch(/1m 0s +programmed$/)
   expect(lines[3]).toMatch(/refused: it has no PublicKey$/)

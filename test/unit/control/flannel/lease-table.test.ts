@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { type Entry, NO_LEASE } from '../../../../src/control/etcd/kv.ts'
+import { parseKey } from '../../../../src/control/flannel/lease.ts'
 import { LeaseTable } from '../../../../src/control/flannel/lease-table.ts'
-import { flanneldValue } from '../../../support/flannel.ts'
+import { flanneldValue, storeConfig } from '../../../support/flannel.ts'
 
 const DIRECTORY = '/net/subnets/'
 const A = '10.42.1.0-24'
@@ -59,7 +60,14 @@ describe('a table of leases', () => {
       'it is no JSON',
       null,
     ])
-    expect(one.taken().overlap(one.get(A)!.subnets!.subnet!)?.owner.key).toBe(A)
+    expect(one.taken(storeConfig()).overlap(one.get(A)!.subnets!.subnet!)?.owner.key).toBe(A)
+  })
+
+  test('by a lease that has the whole network, nothing is taken', () => {
+    const one = table(entry('0.0.0.0-0', 3), entry('10.42.0.0-16', 4), entry(A, 5))
+    const index = one.taken(storeConfig())
+    expect(index.overlap(parseKey(B)!.subnet!)).toBeUndefined()
+    expect(index.overlap(parseKey(A)!.subnet!)?.owner.key).toBe(A)
   })
 
   test('keeps a lease that says the same as before, as an object', () => {

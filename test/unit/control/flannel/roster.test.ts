@@ -53,7 +53,7 @@ describe('a lease', () => {
     ['10.43.2.0-24', GOOD, 'outside the network 10.42.0.0/16'],
     ['10.0.0.0-8', GOOD, 'outside the network 10.42.0.0/16'],
     ['10.42.0.0-16', GOOD, 'as large as the network 10.42.0.0/16'],
-    ['10.42.2.0-24', flanneldValue('0.0.0.0', '02:00:00:00:00:09'), 'no PublicIP'],
+    ['10.42.2.0-24', flanneldValue('0.0.0.0', '02:00:00:00:00:09'), 'no PublicIP, or 0.0.0.0'],
     ['10.42.2.0-24', flanneldValue('198.18.0.1', '02:00:00:00:00:09'), 'PublicIP 198.18.0.1 is our own'],
     ['10.42.2.0-24', flanneldValue('239.1.1.1', '02:00:00:00:00:09'), "PublicIP 239.1.1.1 is no other host's"],
     [
