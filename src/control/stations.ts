@@ -49,6 +49,7 @@ function memberNeighbours(r: Running): NeighbourEntry[] {
 
 /** `vtep`: a peer's name, or in plain networks its address. Throws ApiError when there is no such peer or no such MAC. */
 export async function addStation(mailbox: Mailbox, r: Running, mac: string, vtep: string): Promise<void> {
+  if (r.config.device === 'tun') throw new ApiError(400, `network: ${r.config.name} is tun, and has no stations`)
   const placed = r.placed.find((p) => p.peer.name === vtep || p.address === vtep)
   if (!placed || placed.vtep < 0) {
     const names = r.placed.map((p) => p.peer.name).join(', ')
