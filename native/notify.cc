@@ -23,7 +23,7 @@ int notify(const char *path, const char *state, size_t size) {
   auto bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
   ssize_t put;
   do {
-    put = sendto(fd.get(), state, size, MSG_NOSIGNAL, reinterpret_cast<sockaddr *>(&a), bytes);
+    put = sendto(fd.get(), state, size, MSG_NOSIGNAL | MSG_DONTWAIT, reinterpret_cast<sockaddr *>(&a), bytes);
   } while (put < 0 && errno == EINTR);
   return put < 0 ? -errno : 0;
 }

@@ -25,13 +25,14 @@ import { type Membership, membershipOf, NO_HOME } from './control/membership.ts'
 import { Metrics } from './control/metrics.ts'
 import type { Config } from './control/model.ts'
 import { Names } from './control/names.ts'
-import { unchangeable } from './control/reload-check.ts'
+import { refuseUnchangeable } from './control/reload-check.ts'
 import * as report from './control/report.ts'
 import { listRoutes } from './control/route-list.ts'
 import { Seldom } from './control/seldom.ts'
 import { ControlSocket, MetricsListener } from './control/socket.ts'
 import { addStation, listNeighbours, listStations, removeStation } from './control/stations.ts'
 import { TunnelControl } from './control/tunnels.ts'
+import { Turns } from './control/turns.ts'
 import { type LocalAddress, movedUnderlay, underlayOf } from './control/underlay.ts'
 import { type WgHost, WgSockets } from './control/wg-sockets.ts'
 import { find } from './control/where.ts'
@@ -49,6 +50,8 @@ export interface AgentOptions {
   readonly log: Log
   /** Reads the configuration again, for `reload`. Without it reload is refused. */
   readonly readConfig?: () => Promise<Config>
+  /** Hears when a reload begins and when it is over, whoever asked for it. */
+  readonly reloading?: (isOn: boolean) => void
   /** Where vtepd may write, beside the default file. Without it there is neither invite nor join. */
   readonly home?: Pick<Home, 'configDir' | 'stateDir'> & Partial<Pick<Home, 'config' | 'read' | 'reload'>>
 }
@@ -85,7 +88,8 @@ export class Agent implements AgentApi {
   private listener: MetricsListener | null = null
   private wg: WgSockets | null = null
   private metricsRegistry: Metrics | null = null
-  private queue: Promise<unknown> = Promise.resolve()
+  // Changes of host and tables.
+  private readonly turns = new Turns()
   private stopping = false
   private finished!: () => void
   private programme!: () => void
@@ -99,7 +103,7 @@ export class Agent implements AgentApi {
     this.keeper = new Keeper({
       overlay: () => (this.stopping ? null : this.applied),
       config: () => this.config,
-      inTurn: (change) => this.inTurn(change),
+      inTurn: (change) => this.turns.take(change),
       follow: () => this.followUnderlay(),
       after: () => this.hostChanged(),
       log: options.log,
@@ -114,7 +118,7 @@ export class Agent implements AgentApi {
       hosts: () => this.config.peers.flatMap((p) => p.endpoint?.host ?? []),
       underlay: () => this.underlay,
       complete: () => this.overlay.complete(),
-      changed: () => this.inTurn(() => this.overlay.replacePeers()),
+      changed: () => this.turns.take(() => this.overlay.replacePeers()),
       log: options.log,
     })
     this.flannels = new Flannels({
@@ -124,7 +128,7 @@ export class Agent implements AgentApi {
       overlay: () => this.overlay,
       apply: () => this.applyAll(),
       applyRules: () => this.applyRules(),
-      inTurn: (change) => this.inTurn(change),
+      inTurn: (change) => this.turns.take(change),
       ready: () => this.flannels.ready && this.programme(),
     })
   }
@@ -153,7 +157,7 @@ export class Agent implements AgentApi {
         reload: () => this.reload(),
         said: (line) => this.log.info(line),
         tunnels: this.overlay.tunnels,
-        setVisiting: (on) => this.inTurn(() => this.overlay.setVisiting(on)),
+        setVisiting: (on) => this.turns.take(() => this.overlay.setVisiting(on)),
       })
       await this.membership?.start()
       await this.flannels.sync(this.config, this.underlay)
@@ -236,21 +240,24 @@ export class Agent implements AgentApi {
   }
 
   async reload(): Promise<void> {
-    const { readConfig } = this.options
+    const { readConfig, reloading } = this.options
     if (!readConfig) throw new ApiError(409, 'this agent was started without a file; restart it with other flags')
+    reloading?.(true)
+    await this.take(readConfig).finally(() => reloading?.(false))
+    this.log.info('configuration reloaded')
+  }
+
+  private async take(readConfig: () => Promise<Config>): Promise<void> {
     const next = await readConfig()
-    const faults = unchangeable(this.config, next)
-    if (faults.length > 0)
-      throw new ApiError(409, 'the file asks for what cannot change live; restart the agent', faults)
+    refuseUnchangeable(this.config, next)
     await this.flannels.announce(next)
     try {
-      await this.inTurn(() => this.replace(next))
+      await this.turns.take(() => this.replace(next))
       await this.wg?.sync(next)
     } finally {
       const gone = await this.flannels.sync(this.config, this.underlay)
-      if (gone) await this.inTurn(() => this.applyAll())
+      if (gone) await this.turns.take(() => this.applyAll())
     }
-    this.log.info('configuration reloaded')
   }
 
   async invite(request: InviteRequest): Promise<Invited> {
@@ -264,7 +271,7 @@ export class Agent implements AgentApi {
   stop(release = false): void {
     if (this.stopping) return
     this.stopping = true
-    void this.inTurn(() => this.shutDown(release)).catch((error: unknown) => this.log.error(String(error)))
+    void this.turns.take(() => this.shutDown(release)).catch((error: unknown) => this.log.error(String(error)))
   }
 
   capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void {
@@ -298,13 +305,6 @@ export class Agent implements AgentApi {
       told: (speaker, body) => this.membership?.hear(speaker, body),
     })
     return { counters, mailbox, resolver, tunnels }
-  }
-
-  // Changes of host and tables, one after the other.
-  private inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const turn = this.queue.then(change)
-    this.queue = turn.catch(() => {})
-    return turn
   }
 
   private async startDataThread(): Promise<void> {
@@ -355,9 +355,9 @@ export class Agent implements AgentApi {
     const { overlay } = this
     return {
       config: () => this.config,
-      adopt: (next) => this.inTurn(() => this.replace(next)),
+      adopt: (next) => this.turns.take(() => this.replace(next)),
       seen: (key) => overlay.tunnels.seen(key),
-      recall: (key) => this.inTurn(() => overlay.tunnels.recall(key)),
+      recall: (key) => this.turns.take(() => overlay.tunnels.recall(key)),
       setMark: async (mark) => overlay.sockets.setMark(mark),
       warn: (line) => this.log.warn(line),
     }

@@ -83,6 +83,8 @@ export class Tuntap extends Duplex {
       multiQueue: options.multiQueue ?? false,
     })
     this.name = device.name
+    // Assigned, they would go on naming another device than this one.
+    for (const key of ['name', 'isTap', 'isTun']) Object.defineProperty(this, key, { writable: false })
     this.#fd = device.fd
     this.#index = device.index
     try {

@@ -6,6 +6,7 @@ import { HostWatch } from './control/host-watch.ts'
 import type { Config } from './control/model.ts'
 import { Resolver } from './control/resolve.ts'
 import { TunnelControl } from './control/tunnels.ts'
+import { Turns } from './control/turns.ts'
 import { type DeviceChange, EADDRINUSE, EINVAL, ENODEV, type UapiDevice, UapiError } from './control/uapi.ts'
 import { UapiSocket, type UapiTarget } from './control/uapi-socket.ts'
 import { toConfig, type WgNews, WgState } from './control/wg-state.ts'
@@ -36,7 +37,8 @@ export class WgDevice implements UapiTarget {
   private readonly state = new WgState()
   private readonly counters = new Counters()
   private readonly hostWatch = new HostWatch(() => this.later(() => this.checkHost()))
-  private queue: Promise<unknown> = Promise.resolve()
+  // Changes of host and tables.
+  private readonly turns = new Turns()
   private socket: UapiSocket | null = null
   private worker: Worker | null = null
   private mailbox!: Mailbox
@@ -58,9 +60,10 @@ export class WgDevice implements UapiTarget {
   static async start(options: WgDeviceOptions): Promise<WgDevice> {
     const device = new WgDevice(options)
     let open!: () => void
-    device.queue = new Promise<void>((resolve) => {
+    const begun = new Promise<void>((resolve) => {
       open = resolve
     })
+    void device.turns.take(() => begun)
     try {
       // The name first: whoever has it is not disturbed. Who asks already waits until we have begun.
       device.socket = await UapiSocket.open(options.name, device, {
@@ -80,12 +83,12 @@ export class WgDevice implements UapiTarget {
   // --- what wg(8) asks ---
 
   get(): Promise<UapiDevice> {
-    return this.inTurn(async () => this.state.device((name) => this.overlay?.tunnels.seen(name) ?? null))
+    return this.turns.take(async () => this.state.device((name) => this.overlay?.tunnels.seen(name) ?? null))
   }
 
   set(change: DeviceChange): Promise<void> {
     // In turn: what one client's fault takes back must not be what another has just said.
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       this.state.apply(withZoneIndex(change))
       // What the device refuses ends the set at once. Peers are placed together when it ends.
       if (!change.peer) await this.settle()
@@ -93,7 +96,7 @@ export class WgDevice implements UapiTarget {
   }
 
   finish(): Promise<void> {
-    return this.inTurn(() => this.settle())
+    return this.turns.take(() => this.settle())
   }
 
   // --- life ---
@@ -103,7 +106,7 @@ export class WgDevice implements UapiTarget {
     if (this.stopping) return
     this.stopping = true
     this.options.log.info(`device ${this.options.name} ends: ${why}`)
-    void this.inTurn(() => this.shutDown(broke))
+    void this.turns.take(() => this.shutDown(broke))
   }
 
   private async begin(): Promise<void> {
@@ -222,15 +225,8 @@ export class WgDevice implements UapiTarget {
     return toConfig(this.state, this.options.name, this.options.node)
   }
 
-  // Changes of host and tables, one after the other.
-  private inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const turn = this.queue.then(change)
-    this.queue = turn.catch(() => {})
-    return turn
-  }
-
   private later(change: () => Promise<void>): Promise<void> {
-    return this.inTurn(change).catch((error: unknown) => this.options.log.error(String(error)))
+    return this.turns.take(change).catch((error: unknown) => this.options.log.error(String(error)))
   }
 }
 

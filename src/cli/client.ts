@@ -97,10 +97,11 @@ export function withoutAgent(error: unknown): unknown {
   return typeof status === 'number' ? refusal(status, { error: message, faults }) : error
 }
 
-// What the caller got wrong is usage (2), what is forbidden 4, the rest failed (1).
+// What the caller got wrong, or a file that has faults, is usage (2), what is forbidden 4, the rest failed (1).
 function refusal(status: number, value: unknown): Failure {
   const { error, faults } = (value ?? {}) as { error?: unknown; faults?: readonly string[] }
-  const code = status === 403 ? NOT_PERMITTED : [400, 404, 413, 422].includes(status) ? USAGE : FAILED
+  const lines = Array.isArray(faults) ? faults.map(String) : []
+  const isUsage = [400, 404, 413, 422].includes(status) || lines.length > 0
   const message = typeof error === 'string' ? error : `the agent answered with status ${status}`
-  return new Failure(code, message, Array.isArray(faults) ? faults.map(String) : [])
+  return new Failure(status === 403 ? NOT_PERMITTED : isUsage ? USAGE : FAILED, message, lines)
 }

@@ -5,13 +5,13 @@ import { dirname, resolve } from 'node:path'
 import { type Agent, startAgent } from '../agent.ts'
 import { fromQuickFlags, type QuickFlags } from '../control/config.ts'
 import type { Config } from '../control/model.ts'
-import { notify } from '../host/notify.ts'
 import { createLog, type Log } from '../log.ts'
 import { QUICK_FLAGS } from './commands.ts'
 import { configPlace } from './config-place.ts'
 import { readConfig } from './config-source.ts'
 import { DONE, explain, FAILED, Failure, USAGE } from './exit.ts'
 import type { Flags } from './flags.ts'
+import { ServiceManager } from './service-manager.ts'
 
 /** Milliseconds between two pleas for more time to become ready. */
 const EXTEND = 10_000
@@ -28,7 +28,13 @@ export async function up(flags: Flags): Promise<number> {
   // conf.d, where invitations and joins are written, belongs to the default file.
   const isDefault = !quick && file === undefined
   const home = isDefault ? { home: { configDir: dirname(main), stateDir: resolve(flags.stateDir) } } : {}
-  const options = { runtimeDir: flags.runtimeDir, log, ...(quick ? {} : { readConfig: read }), ...home }
+  const options = {
+    runtimeDir: flags.runtimeDir,
+    log,
+    reloading: (isOn: boolean) => foreground.reloading(isOn),
+    ...(quick ? {} : { readConfig: read }),
+    ...home,
+  }
   const started = startAgent(config, options).then((agent) => foreground.attach(agent))
   return Promise.race([started, foreground.cut])
 }
@@ -56,13 +62,16 @@ class Foreground {
   /** Resolves with the exit code when cleaning up is cut short. */
   readonly cut: Promise<number>
   private readonly log: Log
+  private readonly manager: ServiceManager
   private agent: Agent | null = null
   private stopping = false
+  private isReady = false
   private failed = false
   private cutShort!: (exitCode: number) => void
 
   constructor(log: Log) {
     this.log = log
+    this.manager = new ServiceManager(log)
     this.cut = new Promise((resolve) => {
       this.cutShort = resolve
     })
@@ -82,16 +91,25 @@ class Foreground {
     const watchdog = this.startWatchdog(agent)
     await agent.done
     if (watchdog) clearInterval(watchdog)
-    if (!this.stopping) this.tell('STOPPING=1')
+    if (!this.stopping) this.manager.tell('STOPPING=1')
     return this.failed || process.exitCode === FAILED ? FAILED : DONE
   }
 
   // A store that does not answer yet is no failed start, however long it takes.
   private async tellReady(agent: Agent): Promise<void> {
-    const wait = setInterval(() => this.tell(`EXTEND_TIMEOUT_USEC=${3000 * EXTEND}`), EXTEND)
+    const wait = setInterval(() => this.manager.beat(`EXTEND_TIMEOUT_USEC=${3000 * EXTEND}`), EXTEND)
     await Promise.race([agent.programmed, agent.done])
     clearInterval(wait)
-    if (!this.stopping) this.tell('READY=1')
+    if (this.stopping) return
+    this.manager.tell('READY=1')
+    this.isReady = true
+  }
+
+  /** A reload begins, or is over. */
+  reloading(isOn: boolean): void {
+    if (!this.isReady || this.stopping) return
+    const now = process.hrtime.bigint() / 1000n
+    this.manager.tell(isOn ? `RELOADING=1\nMONOTONIC_USEC=${now}` : 'READY=1')
   }
 
   private stop(why: string): void {
@@ -102,7 +120,7 @@ class Foreground {
     }
     this.stopping = true
     this.log.info(`${why}: cleaning up`)
-    this.tell('STOPPING=1')
+    this.manager.tell('STOPPING=1')
     this.agent?.stop()
     const giveUp = (): void => {
       this.log.error(`cleaning up takes longer than ${PATIENCE / 1000} s: giving up`)
@@ -121,14 +139,12 @@ class Foreground {
 
   private async reload(): Promise<void> {
     if (!this.agent || this.stopping) return
-    this.tell(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`)
     try {
       await this.agent.reload()
     } catch (error) {
       const why = explain(error).replace(/^vtepd: /, '')
       this.log.error(`reload refused, the configuration stays as it was: ${why.trim()}`)
     }
-    this.tell('READY=1')
   }
 
   // sd_watchdog_enabled(3): twice in the time that the service manager waits.
@@ -136,17 +152,8 @@ class Foreground {
     const { WATCHDOG_USEC: usec, WATCHDOG_PID: pid } = process.env
     if (!(Number(usec) > 0) || (pid !== undefined && Number(pid) !== process.pid)) return null
     const beat = (): void => {
-      if (agent.alive()) this.tell('WATCHDOG=1')
+      if (agent.alive()) this.manager.beat('WATCHDOG=1')
     }
     return setInterval(beat, Number(usec) / 2000).unref()
-  }
-
-  // A service manager that does not listen is no reason to stop carrying packets.
-  private tell(state: string): void {
-    try {
-      notify(state)
-    } catch (error) {
-      this.log.warn(`cannot tell the service manager ${state.split('\n')[0]}: ${(error as Error).message}`)
-    }
   }
 }

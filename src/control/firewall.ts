@@ -21,6 +21,7 @@ import { isUsed, KERNEL_CHAINS, Tables } from './firewall-tables.ts'
 import { familyOf, type HostRules, hostRules, type MoreNetworks } from './host-rules.ts'
 import { parseSave } from './iptables-save.ts'
 import type { Config, RulesConfig } from './model.ts'
+import { Turns } from './turns.ts'
 
 type Engine = NftTable | Tables
 
@@ -47,7 +48,7 @@ export class Firewall {
   /** Have rules of ours until the next one has them. */
   private retired: Engine[] = []
   private monitor: RuleMonitor | null = null
-  private queue: Promise<unknown> = Promise.resolve()
+  private readonly turns = new Turns()
   private soonTimer: NodeJS.Timeout | null = null
   private lookTimer: NodeJS.Timeout | null = null
   private lookedAt = 0
@@ -83,7 +84,7 @@ export class Firewall {
   apply(config: Config, more?: MoreNetworks, takeOver = false): Promise<void> {
     const choice = config.rules.firewall
     const rules = hostRules(config, more)
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       if (this.closed) return
       const same = choice === this.choice && JSON.stringify(rules) === JSON.stringify(this.rules)
       this.choice = choice
@@ -100,7 +101,7 @@ export class Firewall {
   /** Takes the rules away, for good. */
   async close(): Promise<void> {
     this.closed = true
-    await this.inTurn(() => this.drop())
+    await this.turns.take(() => this.drop())
   }
 
   /** What is not as it should be, and why. `now` in ms. */
@@ -253,15 +254,9 @@ export class Firewall {
   }
 
   private check(): void {
-    void this.inTurn(async () => {
+    void this.turns.take(async () => {
       if (this.rules && !this.closed) await this.attempt(this.choice === 'auto')
     })
-  }
-
-  private inTurn(turn: () => Promise<void>): Promise<void> {
-    const done = this.queue.then(turn)
-    this.queue = done.catch(() => {})
-    return done
   }
 }
 

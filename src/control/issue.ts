@@ -71,6 +71,7 @@ function unknownKey(keys: Keys, path: Path, key: string): [string, string] {
   const near = nearest(key, siblings)
   if (near) return ['unknown key', `did you mean ${near}?`]
   const home = keys.home(key)
+  if (home === key) return ['unknown key', `move ${key} to the top level`]
   if (home) return ['unknown key', `did you mean ${home}?`]
   return ['unknown key', `remove it, known here are ${siblings.join(', ')}`]
 }

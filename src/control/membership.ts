@@ -14,6 +14,7 @@ import { type Answer, readMessage } from './join-message.ts'
 import type { Config } from './model.ts'
 import { loadState, saveState } from './state-file.ts'
 import type { Speaker, TunnelControl } from './tunnels.ts'
+import { Turns } from './turns.ts'
 import type { LocalAddress } from './underlay.ts'
 
 /** Why an agent may do neither. */
@@ -82,7 +83,7 @@ export class Membership {
   private readonly memory: Remembered
   private readonly hosting: Hosting
   private readonly introductions: Introductions
-  private queue: Promise<unknown> = Promise.resolve()
+  private readonly turns = new Turns()
   private timer: NodeJS.Timeout | null = null
   private readonly ended: Promise<never>
   private end!: (error: Error) => void
@@ -92,7 +93,7 @@ export class Membership {
     const { home, tunnels } = parts
     this.memory = remember(home, parts.node)
     const { book, introducers, save } = this.memory
-    const inTurn = <T>(change: () => Promise<T>): Promise<T> => this.inTurn(change)
+    const inTurn = <T>(change: () => Promise<T>): Promise<T> => this.turns.take(change)
     const tell = (key: string, body: Uint8Array): void => tunnels.tell(key, body)
     this.introductions = new Introductions({ home, book, introducers, tell, inTurn })
     this.hosting = new Hosting({
@@ -123,7 +124,7 @@ export class Membership {
   }
 
   invite(request: InviteRequest): Promise<Invited> {
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       const invited = await invite(request, { home: this.p.home, ...this.memory }, now())
       await this.showGuests()
       return invited
@@ -131,7 +132,7 @@ export class Membership {
   }
 
   join(request: JoinRequest): Promise<Joined> {
-    return this.inTurn(async () => {
+    return this.turns.take(async () => {
       const { home, tunnels } = this.p
       const joined = await join(request, {
         home,
@@ -167,7 +168,7 @@ export class Membership {
       const tell = (reply: Uint8Array | null): void => {
         if (reply) this.p.tunnels.tell(speaker.publicKey, reply)
       }
-      void (changes ? this.inTurn(answer) : answer()).then(tell).catch((e: unknown) => this.p.home.said(String(e)))
+      void (changes ? this.turns.take(answer) : answer()).then(tell).catch((e: unknown) => this.p.home.said(String(e)))
     } else if (speaker.guest) {
       // It has nothing to tell us.
     } else if ('id' in message) this.introductions.handleAnswer(speaker.publicKey, message)
@@ -188,14 +189,8 @@ export class Membership {
     if (this.timer) clearTimeout(this.timer)
     const wait = Math.min(LONGEST, Math.max(1000, (book.nextPrune() - now()) * 1000))
     const again = (): void =>
-      void this.inTurn(() => this.showGuests()).catch((e: unknown) => this.p.home.said(String(e)))
+      void this.turns.take(() => this.showGuests()).catch((e: unknown) => this.p.home.said(String(e)))
     this.timer = setTimeout(again, wait).unref()
-  }
-
-  private inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const turn = this.queue.then(change)
-    this.queue = turn.catch(() => {})
-    return turn
   }
 }
 

@@ -49,12 +49,17 @@ function memberNeighbours(r: Running): NeighbourEntry[] {
 
 /** `vtep`: a peer's name, or in plain networks its address. Throws ApiError when there is no such peer or no such MAC. */
 export async function addStation(mailbox: Mailbox, r: Running, mac: string, vtep: string): Promise<void> {
+  if (r.config.device === 'tun') throw new ApiError(400, `network: ${r.config.name} is tun, and has no stations`)
   const placed = r.placed.find((p) => p.peer.name === vtep || p.address === vtep)
   if (!placed || placed.vtep < 0) {
     const names = r.placed.map((p) => p.peer.name).join(', ')
     throw new ApiError(400, `vtep: "${vtep}" is no peer of network ${r.config.name} (it has: ${names || 'none'})`)
   }
-  await mailbox.ask({ kind: 'fdb-add', id: r.id, mac: station(mac), vtep: placed.vtep })
+  const bytes = station(mac)
+  if (parseMac(mac) === r.device.state.mac) {
+    throw new ApiError(400, `mac: ${mac} is network ${r.config.name}'s own MAC; give the station's`)
+  }
+  await mailbox.ask({ kind: 'fdb-add', id: r.id, mac: bytes, vtep: placed.vtep })
 }
 
 export async function removeStation(mailbox: Mailbox, r: Running, mac: string): Promise<void> {

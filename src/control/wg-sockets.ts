@@ -3,6 +3,7 @@
 // reload, or stop. Cold.
 import type { Config, NetworkConfig, PeerConfig } from './model.ts'
 import { Secret } from './secret.ts'
+import { Turns } from './turns.ts'
 import { type DeviceChange, EINVAL, type UapiDevice, UapiError } from './uapi.ts'
 import { UapiSocket, type UapiTarget } from './uapi-socket.ts'
 import { type Seen, type WgNews, type WgPeer, WgState } from './wg-state.ts'
@@ -29,6 +30,7 @@ export class WgSockets {
   private readonly open = new Map<string, { socket: UapiSocket; network: WgNetwork }>()
   /** Interfaces whose socket another process has, or that cannot be had: said once. */
   private readonly without = new Set<string>()
+  private readonly mark: Mark = { now: 0 }
 
   /** `directory`: where wg(8) looks, unless given. */
   constructor(host: WgHost, directory?: string) {
@@ -39,6 +41,8 @@ export class WgSockets {
   /** One socket for each secure network of the configuration, which counts again as it is in the file. */
   async sync(config: Config): Promise<void> {
     const secure = config.networks.filter((n) => n.security === 'secure')
+    if (this.mark.now !== 0) await this.host.setMark(0)
+    this.mark.now = 0
     for (const [name, { socket, network }] of this.open) {
       if (secure.some((n) => n.interface === name)) continue
       this.open.delete(name)
@@ -61,7 +65,7 @@ export class WgSockets {
   }
 
   private async add(n: NetworkConfig, config: Config): Promise<void> {
-    const network = new WgNetwork(this.host, () => this.tellOthers(network))
+    const network = new WgNetwork(this.host, this.mark, () => this.tellOthers(network))
     network.read(n, config)
     try {
       const socket = await UapiSocket.open(n.interface, network, {
@@ -77,7 +81,7 @@ export class WgSockets {
     }
   }
 
-  // Key and port are everybody's.
+  // Key, port and mark are everybody's.
   private tellOthers(from: WgNetwork): void {
     const config = this.host.config()
     for (const { network } of this.open.values()) if (network !== from) network.readAgain(config)
@@ -94,15 +98,22 @@ export class WgSockets {
   }
 }
 
+/** What marks the packets of all networks; 0: nothing. */
+interface Mark {
+  now: number
+}
+
 class WgNetwork implements UapiTarget {
   private readonly host: WgHost
+  private readonly mark: Mark
   private readonly changed: () => void
   private state = new WgState()
   private network!: NetworkConfig
-  private queue: Promise<unknown> = Promise.resolve()
+  private readonly turns = new Turns()
 
-  constructor(host: WgHost, changed: () => void) {
+  constructor(host: WgHost, mark: Mark, changed: () => void) {
     this.host = host
+    this.mark = mark
     this.changed = changed
   }
 
@@ -112,11 +123,10 @@ class WgNetwork implements UapiTarget {
 
   /** What the configuration says of the network. */
   read(network: NetworkConfig, config: Config): void {
-    const { fwmark } = this.state
     this.state.wipe()
     this.network = network
     this.state = new WgState()
-    this.state.fwmark = fwmark
+    this.state.fwmark = this.mark.now
     this.state.apply({ ...NOTHING, privateKey: config.privateKey?.copy() ?? null })
     this.state.listenPort = config.underlay.wireguardPort
     for (const peer of config.peers) this.readPeer(peer)
@@ -129,21 +139,15 @@ class WgNetwork implements UapiTarget {
 
   // In turn: what one client's fault takes back must not be what another has just said.
   set(change: DeviceChange): Promise<void> {
-    return this.inTurn(async () => this.state.apply(change))
+    return this.turns.take(async () => this.state.apply(change))
   }
 
   finish(): Promise<void> {
-    return this.inTurn(() => this.settle())
+    return this.turns.take(() => this.settle())
   }
 
   close(): void {
     this.state.wipe()
-  }
-
-  private inTurn(change: () => Promise<void>): Promise<void> {
-    const turn = this.queue.then(change)
-    this.queue = turn.catch(() => {})
-    return turn
   }
 
   private readPeer(peer: PeerConfig): void {
@@ -169,7 +173,7 @@ class WgNetwork implements UapiTarget {
     const before = this.host.config()
     if (this.state.listenPort === 0) this.state.listenPort = PORT_FIRST + Math.floor(Math.random() * PORT_COUNT)
     try {
-      if (news.fwmark) await this.host.setMark(this.state.fwmark)
+      if (news.fwmark) await this.setMark(this.state.fwmark)
       const replaced = [...news.peers].flatMap(([name, { kind }]) => (kind === 'replaced' ? [name] : []))
       // Peers that were taken away and made again under their key begin anew.
       if (replaced.length > 0) await this.host.adopt(this.merge(before, news, new Set(replaced)))
@@ -182,6 +186,11 @@ class WgNetwork implements UapiTarget {
       if (kind === 'changed' && endpoint) await this.host.recall(name)
     }
     this.changed()
+  }
+
+  private async setMark(mark: number): Promise<void> {
+    await this.host.setMark(mark)
+    this.mark.now = mark
   }
 
   /** The configuration with what wg(8) has said; `without`: keys that are left out. */

@@ -14,8 +14,8 @@ import {
 } from '../counters.ts'
 import * as drop from '../drop.ts'
 import * as agentMessage from '../wire/agent-message.ts'
-import { KEEPALIVE_LEN } from '../wire/wireguard.ts'
-import { HANDSHAKE_QUEUE } from '../wireguard/constants.ts'
+import * as wireguard from '../wire/wireguard.ts'
+import { HANDSHAKE_QUEUE, HANDSHAKE_QUEUE_PLAIN } from '../wireguard/constants.ts'
 import type { NewSession } from '../wireguard/new-session.ts'
 import { type Effects, Peers } from '../wireguard/peers.ts'
 import type { Session } from '../wireguard/session.ts'
@@ -135,7 +135,8 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
 
   /** A message of types 1 to 3: control's, if it is not too busy. */
   handshake(messages: Batch, m: number, off: number, end: number): void {
-    if (this.waiting >= HANDSHAKE_QUEUE) {
+    const room = wireguard.hasMac2(messages.bytes, off, end) ? HANDSHAKE_QUEUE : HANDSHAKE_QUEUE_PLAIN
+    if (this.waiting >= room) {
       this.p.counters.dropped(drop.HANDSHAKE_LIMITED, 1)
       return
     }
@@ -295,7 +296,7 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
       this.sealedFailed(tunnel, error)
       return
     }
-    const sealed = parcel.kind === 'message' ? bytes : bytes + KEEPALIVE_LEN
+    const sealed = parcel.kind === 'message' ? bytes : bytes + wireguard.KEEPALIVE_LEN
     this.p.counters.addTunnel(tunnel, TUNNEL_TX_BYTES, sealed)
     if (parcel.kind !== 'message') this.peers.sent(tunnel, false, this.now)
     else if (parcel.initiation) this.peers.initiated(tunnel, this.now)

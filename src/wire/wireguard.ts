@@ -84,6 +84,13 @@ export function responseReceiver(buf: Uint8Array, off: number): number {
   return u32(buf, off + RESPONSE_RECEIVER)
 }
 
+/** Whether a message of types 1 to 3, [off, end), ends with a MAC2: zeros are none (WG §5.4.4). A cookie reply ends with its tag. */
+export function hasMac2(buf: Uint8Array, off: number, end: number): boolean {
+  let bits = 0
+  for (let o = Math.max(off, end - MAC_LEN); o < end; o++) bits |= buf[o]!
+  return bits !== 0
+}
+
 /** An initiation's first 8 bytes. */
 export function writeInitiation(buf: Uint8Array, off: number, sender: number): void {
   writeType(buf, off, INITIATION)

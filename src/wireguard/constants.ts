@@ -36,6 +36,8 @@ export const COOKIE_LATENCY = 5_000
 /** Handshake messages that may wait; from an eighth of them on the host is under load (WG §5.3), and for a while after. */
 export const HANDSHAKE_QUEUE = 1024
 export const UNDER_LOAD_QUEUE = HANDSHAKE_QUEUE / 8
+/** So many of those without MAC2: a flood of them leaves room for who has taken our cookie, and does not hold them up for long. */
+export const HANDSHAKE_QUEUE_PLAIN = HANDSHAKE_QUEUE / 4
 export const UNDER_LOAD_TIME = 1_000
 
 /** Initiations that one peer may have answered a second, as a distance: a flood is not worth the arithmetic. */

@@ -76,6 +76,13 @@ describeRoot('tuntap', () => {
     for (const device of [...open]) await release(device)
   })
 
+  it.each(['name', 'isTap', 'isTun'] as const)('%s cannot be set', (key) => {
+    const device = tap()
+    const before = device[key]
+    expect(() => Object.assign(device, { [key]: 'other' })).toThrow(TypeError)
+    expect(device[key]).toBe(before)
+  })
+
   describe('traffic', () => {
     it.each([
       ['taps', Tap],

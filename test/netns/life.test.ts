@@ -82,6 +82,9 @@ describeRoot('a running agent', () => {
     expect(await fdbOf(agent)).toEqual([])
     const { code, said } = await codeOf(vtepd(agent, 'fdb', 'del', mac!, '--network', 'blue'))
     expect([code, said]).toEqual([2, expect.stringContaining('no entry')])
+    const { mac: own } = await networkOf(agent)
+    const added = await codeOf(vtepd(agent, 'fdb', 'add', own!, 'host-2', '--network', 'blue'))
+    expect(added).toMatchObject({ code: 2, said: expect.stringContaining('own MAC') })
   })
 
   it('follows a station to another host', async () => {

@@ -3,10 +3,12 @@
 //
 //   stations 1..3 ─ host 1 ══ wire ══ host 2 ─ stations 1..3          networks 0 and 1 (VNI 42, 43); in layer 3 only 0, 10.42.h.0/24
 import { beforeAll, describe, expect, test } from 'vitest'
+import { Batch } from '../../src/batch.ts'
 import { TX_PACKETS } from '../../src/counters.ts'
 import { generate } from '../../src/crypto/x25519.ts'
 import { pack } from '../../src/host/sockaddr.ts'
 import * as message from '../../src/wire/wireguard.ts'
+import { HANDSHAKE_QUEUE, HANDSHAKE_QUEUE_PLAIN } from '../../src/wireguard/constants.ts'
 import { ready } from '../../src/wireguard/handshakes.ts'
 import { text } from '../support/bytes.ts'
 import { chance } from '../support/keys.ts'
@@ -243,6 +245,20 @@ describe.each([
     for (const host of t.hosts) expect(host.drops()).toEqual({})
     expectLaw(t)
   })
+})
+
+test('a flood of initiations without MAC2 leaves room for those that have one', () => {
+  const [one] = hostsOf(2, { layer2: true }).hosts as [SecureVtep]
+  const { tunnels } = one.tables
+  const b = new Batch(1, new Uint8Array(message.INITIATION_LEN))
+  message.writeInitiation(b.bytes, 0, 7)
+  const come = (): void => tunnels.handshake(b, 0, 0, message.INITIATION_LEN)
+  for (let i = 0; i < HANDSHAKE_QUEUE; i++) come()
+  expect(one.waiting()).toBe(HANDSHAKE_QUEUE_PLAIN)
+  b.bytes[message.INITIATION_LEN - 1] = 1
+  for (let i = 0; i < HANDSHAKE_QUEUE; i++) come()
+  expect(one.waiting()).toBe(HANDSHAKE_QUEUE)
+  expect(one.drops()).toEqual({ 'handshake-limited': HANDSHAKE_QUEUE })
 })
 
 describe.each([

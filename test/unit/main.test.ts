@@ -131,9 +131,10 @@ describe('with an agent', () => {
       ],
       [
         new ApiError(409, 'cannot change live', ['node: restart it']),
-        1,
+        2,
         'vtepd: cannot change live: node: restart it\n',
       ],
+      [new ApiError(409, 'not now'), 1, 'vtepd: not now\n'],
       [new ApiError(403, 'not for you'), 4, 'vtepd: not for you\n'],
       [new Error('disk on fire'), 1, 'vtepd: disk on fire\n'],
     ]

@@ -69,6 +69,12 @@ const ROWS: Row[] = [
   atRoot('Networks: {}', 'Networks', 'unknown key', 'did you mean networks?'),
   atRoot('vxlanPort: 8472', 'vxlanPort', 'unknown key', 'did you mean underlay.vxlanPort?'),
   atRoot('endpoint: x', 'endpoint', 'unknown key', 'did you mean peers.NAME.endpoint?'),
+  {
+    text: 'networks: { blue: { vni: 1, security: plain, workers: 1 } }',
+    path: 'networks.blue.workers',
+    what: 'unknown key',
+    mend: 'move workers to the top level',
+  },
   atRoot('zebra: 1', 'zebra', 'unknown key', 'known here are node, privateKeyFile, underlay, networks'),
   atRoot('workers: 0', 'workers', 'want 1, got 0', 'write 1'),
   atRoot('workers: many', 'workers', 'want 1, got "many"', 'write 1'),

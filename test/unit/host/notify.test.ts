@@ -51,6 +51,19 @@ describe('notify', () => {
     notify('READY=1')
   })
 
+  it.skipIf(absent)(`does not wait for a manager that reads nothing${absent ? ` (needs ${absent})` : ''}`, async () => {
+    const socket = join(dir, 'idle')
+    const manager = start(['python3', '-c', MANAGER.replace(/^print.*recv.*$/m, 'sys.stdin.read()'), socket])
+    await once(manager.stdout!, 'data')
+    process.env['NOTIFY_SOCKET'] = socket
+    let told = 0
+    while (told < 100_000 && notify('WATCHDOG=1')) told++
+    expect(told).toBeGreaterThan(0)
+    expect(told).toBeLessThan(100_000)
+    manager.kill()
+    await once(manager, 'close')
+  })
+
   it.each([
     ['nobody there', 'manager', 'ENOENT'],
     ['a path that is too long', 'x'.repeat(200), 'ENAMETOOLONG'],

@@ -9,6 +9,22 @@ const message = (head: string, length: number): Uint8Array => {
   return bytes
 }
 
+describe('hasMac2', () => {
+  it.each([
+    [wireguard.INITIATION_LEN, 132],
+    [wireguard.RESPONSE_LEN, 76],
+  ])('looks at the last 16 of %i bytes, and at no neighbour', (length, mac2) => {
+    const slab = blank(length + 20)
+    slab.fill(0, 10 + mac2, 10 + length)
+    expect(wireguard.hasMac2(slab, 10, 10 + length)).toBe(false)
+    for (const at of [mac2, length - 1]) {
+      slab[10 + at] = 1
+      expect(wireguard.hasMac2(slab, 10, 10 + length)).toBe(true)
+      slab[10 + at] = 0
+    }
+  })
+})
+
 describe('check', () => {
   it.each([
     ['an initiation', '01 000000', 148, wireguard.INITIATION],
