@@ -7,6 +7,7 @@ import {
   RX_PACKETS,
   STAT_GSO_BROKE,
   STAT_NATIVE_CPU,
+  STAT_NOW,
   STAT_THREAD_CPU,
   STAT_TRAINS_BROKE,
   TX_BYTES,
@@ -45,7 +46,16 @@ export interface Line {
 /** By a peer's key; null: nothing yet. */
 export type SessionSource = (publicKey: string) => PeerSession | null
 
+/** Milliseconds without a sign of life after which the data thread counts as stuck. */
+const ALIVE = 5000
+
 const NO_SESSION: PeerSession = { endpoint: null, lastHandshakeSeconds: null, state: 'idle' }
+
+/** Whether the data thread, which wakes every second, has done so lately. */
+export function isAlive(counters: Counters): boolean {
+  const now = Number(process.hrtime.bigint() / 1_000_000n)
+  return now - counters.stats[STAT_NOW]! < ALIVE
+}
 
 export function networkStatus(r: Running, counters: Counters): NetworkStatus {
   const { state } = r.device

@@ -57,6 +57,10 @@ export class FlannelLab {
     this.process?.kill('SIGKILL')
   }
 
+  signalStore(signal: NodeJS.Signals): void {
+    this.process!.kill(signal)
+  }
+
   async ctl(...args: string[]): Promise<string> {
     const command = ['env', 'ETCDCTL_API=3', 'etcdctl', '--endpoints', STORE, '--command-timeout', '1s', ...args]
     return (await this.store.run(command)).stdout.trim()

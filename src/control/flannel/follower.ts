@@ -57,6 +57,7 @@ export class StoreFollower
   private gathering: NodeJS.Timeout | null = null
   private isChanged = false
   private work: Promise<void> | null = null
+  private readonly waiting = new Set<(published: boolean) => void>()
   // Something happened while the keeper was at work.
   private isDue = false
   private said = ''
@@ -113,6 +114,19 @@ export class StoreFollower
     this.dirty()
   }
 
+  published(ms: number): Promise<boolean> {
+    if (this.keeper.isPublished || this.isStopped) return Promise.resolve(this.keeper.isPublished)
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => end(false), ms)
+      const end = (published: boolean): void => {
+        clearTimeout(timer)
+        this.waiting.delete(end)
+        resolve(published)
+      }
+      this.waiting.add(end)
+    })
+  }
+
   async expiries(keys: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const found = new Map<string, number>()
     const left = keys
@@ -130,6 +144,7 @@ export class StoreFollower
 
   async stop(release: boolean): Promise<void> {
     this.isStopped = true
+    for (const end of this.waiting) end(false)
     for (const follow of this.follows) follow.close()
     for (const timer of [this.timer, this.gathering]) clearTimeout(timer ?? undefined)
     for (const name of [...this.troubles.keys()]) this.forget(name)
@@ -223,6 +238,7 @@ export class StoreFollower
   private report(): void {
     for (const { level, text } of this.keeper.takeNotes()) this.options.log[level](`${this.options.prefix}: ${text}`)
     this.setTrouble('own', this.keeper.trouble, 0)
+    if (this.keeper.isPublished) for (const end of this.waiting) end(true)
   }
 
   private tell(): void {

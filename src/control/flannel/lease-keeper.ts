@@ -115,6 +115,12 @@ export class LeaseKeeper {
     return { ...leaseOf(held.key, held.subnets, desired.parsed, expires), own: true }
   }
 
+  /** Whether our lease stands in the store as it should. */
+  get isPublished(): boolean {
+    const { held, desired } = this
+    return held?.isConfirmed === true && desired !== null && held.value === desired.value
+  }
+
   /** To give our lease back; null: there is none, or it is reserved for us. */
   get release(): Action | null {
     const { held } = this

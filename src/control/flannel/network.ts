@@ -3,7 +3,7 @@
 // taken together. Cold.
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { LeaseRow, Undesired } from '../api.ts'
+import { ApiError, type LeaseRow, type Undesired } from '../api.ts'
 import type { Overlay } from '../apply.ts'
 import { Faults } from '../faults.ts'
 import type { MoreNetworks } from '../host-rules.ts'
@@ -20,12 +20,12 @@ import { vtepMac } from './vtep-mac.ts'
 /** Milliseconds in which further changes of a membership are gathered. */
 const GATHER = 100
 /** Milliseconds that the store may take to have our next key, and the members to hear of it. */
-const TAKEN = 3000
+const TAKEN = 10_000
 const HEARD = 1000
-/** Milliseconds between two looks. */
-const LOOK = 20
 /** Milliseconds after which what could not be done is tried again. */
 const AGAIN = 5000
+/** What a roll that waits is called in `undesired`. */
+const KEY = 'key'
 
 export interface FlannelsParts {
   readonly runtimeDir: string
@@ -58,6 +58,8 @@ export class Flannel {
   private readonly mac: string
   private file: FlannelConfig
   private config: Config
+  /** A key that the members hear of while the one of `config` is still used. */
+  private nextKey: string | null = null
   private underlay: readonly LocalAddress[]
   private placer: Placer | null = null
   private placedFor: unknown = null
@@ -138,12 +140,33 @@ export class Flannel {
     return leaseRows(current, { network: this.file.name, fault, places, isPlaced, expiries, now: Date.now() })
   }
 
-  async announce({ publicKey }: Config): Promise<void> {
-    if (this.file.security !== 'secure' || publicKey === this.config.publicKey || !this.ready) return
-    this.follower.setIdentity({ ...this.identity(), publicKey })
-    const end = performance.now() + TAKEN
-    while (this.follower.current?.own.publicKey !== publicKey && performance.now() < end) await pause(LOOK)
-    await pause(HEARD)
+  /**
+   * Tells the members of the key that `next` has, and resolves when the store has it and they had the time to place it: from then
+   * on it may be used. Rejects when the store does not take it in time; then all is as before.
+   */
+  async announce(next: Config): Promise<void> {
+    const file = next.flannels.find(({ name }) => name === this.file.name)
+    const isSealed = file?.security === 'secure' && this.file.security === 'secure' && this.network !== null
+    if (!isSealed || next.publicKey === this.config.publicKey) return
+    this.nextKey = next.publicKey
+    this.faults.note(KEY, this.where, 'the new one', 'the old one, until the store has taken the new one', Date.now())
+    this.follower.setIdentity(this.identity())
+    const isTaken = await this.follower.published(TAKEN)
+    this.faults.clear(KEY)
+    if (isTaken) return pause(HEARD)
+    this.nextKey = null
+    this.follower.setIdentity(this.identity())
+    const why = `the store has not taken our new key within ${TAKEN / 1000} s`
+    throw new ApiError(503, `${this.where}: ${why}, and the old one stays; reload again when it answers`)
+  }
+
+  /** What was announced is used from now on, or will not be: `change` says which. */
+  settle(): void {
+    this.nextKey = null
+  }
+
+  private get where(): string {
+    return `network ${this.file.name}`
   }
 
   private get subnetFile(): string {
@@ -160,7 +183,7 @@ export class Flannel {
       // Of two devices in flannel, of one here: each end writes to what the other's lease says.
       vtepMac: this.mac,
       vtepMac6: this.mac,
-      publicKey,
+      publicKey: this.nextKey ?? publicKey,
       wireguardPort: underlay.wireguardPort,
       secure: this.file.security === 'secure',
     }

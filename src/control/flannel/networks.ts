@@ -51,9 +51,14 @@ export class Flannels {
     return [...config.networks, ...this.networks().filter((network) => network.name !== name)]
   }
 
-  /** Tells the members of the key that `next` has before it is used; resolves when they have had the time to hear of it. */
+  /** Tells the members of the key that `next` has before it is used (Flannel.announce). Rejects: it may not be used. */
   async announce(next: Config): Promise<void> {
     await Promise.all([...this.all.values()].map((one) => one.announce(next)))
+  }
+
+  /** `sync` comes next, with what was announced or without it. */
+  settle(): void {
+    for (const one of this.all.values()) one.settle()
   }
 
   /** What the overlay has to have beside the configuration's own networks. */
