@@ -128,6 +128,7 @@ export class Agent implements AgentApi {
       applyRules: () => this.applyRules(),
       inTurn: (change) => this.turns.take(change),
       ready: () => this.flannels.ready && this.programme(),
+      repaired: (network, repair) => this.keeper.repaired(network, repair),
     })
   }
 

@@ -241,11 +241,17 @@ describe.skipIf(why !== null)(`a network in etcd${why ? ` (needs ${why})` : ''}`
       server.signal('SIGCONT')
     }
     await until(() => expect(a.said.at(-1)).toBe('well'))
+    const b = host(2)
+    await until(() => expect(b.own).toBeDefined())
     await server.kill()
     await until(() => expect(a.said.at(-1)).toMatch(/^trouble/))
+    // Nor does it keep anybody from ending.
+    await b.stop()
+    expect(b.said.at(-1)).toContain('could not be given back')
     await server.restart()
     await put('10.42.8.0-24', flanneldValue('198.18.0.8', '02:00:00:00:00:08'))
     await server.ctl('del', `${prefix}/subnets/10.42.9.0-24`)
+    await server.ctl('del', `${prefix}/subnets/${b.own}`)
     const revision = JSON.parse(await server.ctl('get', '-w', 'json', 'x')).header.revision
     await server.ctl('compact', String(revision))
     await until(() => expect(a.members).toEqual(['10.42.8.0-24']))

@@ -66,8 +66,8 @@ export class FlannelLab {
     return (await this.store.run(command)).stdout.trim()
   }
 
-  async configure(value: object): Promise<void> {
-    await this.ctl('put', `${PREFIX}/config`, JSON.stringify({ Network: '10.42.0.0/16', ...value }))
+  async configure(value: object, prefix = PREFIX): Promise<void> {
+    await this.ctl('put', `${prefix}/config`, JSON.stringify({ Network: '10.42.0.0/16', ...value }))
   }
 
   /** Of host number n, as flanneld writes it. */
@@ -83,13 +83,15 @@ export class FlannelLab {
     await this.ctl('del', `${PREFIX}/subnets/${key}`)
   }
 
-  async leases(): Promise<Record<string, { PublicIP: string; PublicIPv6: string | null } & Record<string, unknown>>> {
-    const lines = (await this.ctl('get', '--prefix', `${PREFIX}/subnets/`)).split('\n')
+  async leases(
+    prefix = PREFIX,
+  ): Promise<Record<string, { PublicIP: string; PublicIPv6: string | null } & Record<string, unknown>>> {
+    const lines = (await this.ctl('get', '--prefix', `${prefix}/subnets/`)).split('\n')
     const pairs: [string, never][] = []
     for (let k = 0; k + 1 < lines.length; k += 2) {
       // What others write need not be JSON.
       if (!lines[k + 1]!.startsWith('{')) continue
-      pairs.push([lines[k]!.slice(`${PREFIX}/subnets/`.length), JSON.parse(lines[k + 1]!) as never])
+      pairs.push([lines[k]!.slice(`${prefix}/subnets/`.length), JSON.parse(lines[k + 1]!) as never])
     }
     return Object.fromEntries(pairs)
   }
@@ -105,8 +107,8 @@ export class FlannelLab {
   }
 
   /** A pod on a member: an address of its subnet that the host itself has. Answers it. */
-  async pod(host: Host, agent: LabAgent): Promise<string> {
-    const own = (await leasesOf(agent)).find((lease) => lease.own)!
+  async pod(host: Host, agent: LabAgent, network = 'pods'): Promise<string> {
+    const own = (await leasesOf(agent)).find((lease) => lease.own && lease.network === network)!
     const address = own.subnet!.replace(/\.0\/\d+$/, '.1')
     await host.ip('addr', 'add', `${address}/32`, 'dev', 'lo')
     return address

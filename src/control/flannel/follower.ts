@@ -150,8 +150,16 @@ export class StoreFollower
     for (const name of [...this.troubles.keys()]) this.forget(name)
     await soon(this.work)
     const action = release ? this.keeper.release : null
-    if (action) await soon(this.perform(action))
+    if (action) await this.giveBack(action)
     this.options.store.close()
+  }
+
+  private async giveBack(action: Action & { do: 'remove' }): Promise<void> {
+    const { log, prefix } = this.options
+    const outcome = await soon(this.perform(action))
+    const isGone = outcome?.is === 'committed' && (outcome.committed.done || outcome.committed.entry === null)
+    if (isGone) log.info(`${prefix}: our lease ${action.key} is given back`)
+    else log.warn(`${prefix}: our lease ${action.key} could not be given back: it stays until it ends, or is deleted`)
   }
 
   private setConfig(text: string | null): void {
@@ -310,13 +318,15 @@ export class StoreFollower
   }
 }
 
-async function soon(work: Promise<unknown> | null): Promise<void> {
+// undefined: not so soon.
+async function soon<T>(work: Promise<T> | null): Promise<T | null | undefined> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, STOP_MS)
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), STOP_MS)
   })
-  await Promise.race([work, late])
+  const done = await Promise.race([work, late])
   clearTimeout(timer)
+  return done
 }
 
 function isSameLease(a: Lease, b: Lease): boolean {

@@ -122,7 +122,7 @@ export class LeaseKeeper {
   }
 
   /** To give our lease back; null: there is none, or it is reserved for us. */
-  get release(): Action | null {
+  get release(): (Action & { do: 'remove' }) | null {
     const { held } = this
     return held && held.etcdLease !== NO_LEASE ? { do: 'remove', key: held.key, expect: held.modRevision } : null
   }

@@ -8,13 +8,15 @@ import type { Overlay } from '../apply.ts'
 import { Faults } from '../faults.ts'
 import type { MoreNetworks } from '../host-rules.ts'
 import type { Config, FlannelConfig, NetworkConfig, PeerConfig } from '../model.ts'
+import type { Repair } from '../repairs.ts'
 import type { LocalAddress } from '../underlay.ts'
 import { clash, desiredNetwork, type Here, type MemberPlace, Placer, storeFault } from './desired.ts'
 import { type DirectRoutes, linkFinder } from './direct.ts'
 import { leaseRows } from './lease-rows.ts'
 import type { Follower, Identity, Membership, StoreConfig } from './model.ts'
 import { memberRules } from './rules.ts'
-import { type SubnetEnv, writeSubnetEnv } from './subnet-env.ts'
+import { subnetEnvText } from './subnet-env.ts'
+import { SubnetFile } from './subnet-file.ts'
 import { vtepMac } from './vtep-mac.ts'
 
 /** Milliseconds in which further changes of a membership are gathered. */
@@ -40,6 +42,8 @@ export interface FlannelsParts {
   inTurn(change: () => Promise<void>): Promise<void>
   /** Every network is there as it should be. */
   ready(): void
+  /** Something of a network was put back on the host. */
+  repaired(network: { readonly name: string; readonly vni: number }, repair: Repair): void
 }
 
 export interface FlannelParts extends FlannelsParts {
@@ -65,7 +69,7 @@ export class Flannel {
   private placedFor: unknown = null
   private places: ReadonlyMap<string, MemberPlace> = new Map()
   private routed = ''
-  private written = ''
+  private readonly env = new SubnetFile()
   private said = ''
   /** Of the store; '': it answers. */
   private trouble = ''
@@ -120,6 +124,18 @@ export class Flannel {
     this.rules = null
     this.p.direct.clear(this.file.name)
     await this.follower.stop(release)
+    if (release) this.forget()
+  }
+
+  /** Once stopped: this host is no member any more. */
+  forget(): void {
+    this.env.remove()
+  }
+
+  /** Every now and then. */
+  look(): void {
+    const { name } = this.file
+    for (const repair of this.env.check(Date.now())) this.p.repaired({ name, vni: this.network?.vni ?? 0 }, repair)
   }
 
   /** Why the network is not there. While it is, the store may be away. */
@@ -127,7 +143,7 @@ export class Flannel {
     const why = this.said || this.trouble || 'nothing was heard of the store yet'
     if (this.ready) this.faults.clear('network')
     else this.faults.note('network', this.file.name, 'joined', `not joined: ${why}`, Date.now())
-    return this.faults.list()
+    return [...this.faults.list(), ...this.env.undesired()]
   }
 
   async leases(): Promise<LeaseRow[]> {
@@ -167,6 +183,11 @@ export class Flannel {
 
   private get where(): string {
     return `network ${this.file.name}`
+  }
+
+  // A namespace of its own has its own firewall, in which we have no rules: there container engines see to it.
+  private get masquerades(): boolean {
+    return this.config.rules.masquerade && this.file.netns === null
   }
 
   private get subnetFile(): string {
@@ -223,7 +244,7 @@ export class Flannel {
     this.say('')
     if (!this.ready) this.p.log.info(`network ${this.file.name}: ${mine(m)}, ${counted(this.places.size)} in place`)
     this.ready = true
-    this.write({ config: m.config, own: m.own, mtu, masquerade: this.config.rules.masquerade })
+    this.env.set(this.subnetFile, subnetEnvText({ config: m.config, own: m.own, mtu, masquerade: this.masquerades }))
     this.p.ready()
   }
 
@@ -265,13 +286,6 @@ export class Flannel {
     if (key === this.routed) return
     this.p.direct.set(this.file.name, routes, scope, Date.now())
     this.routed = key
-  }
-
-  private write(env: SubnetEnv): void {
-    const key = JSON.stringify([this.subnetFile, env])
-    if (key === this.written) return
-    writeSubnetEnv(this.subnetFile, env)
-    this.written = key
   }
 
   private failed(error: unknown): void {

@@ -6,10 +6,14 @@ import type { LocalAddress } from '../underlay.ts'
 import { DirectRoutes, type OnHost } from './direct.ts'
 import { Flannel, type FlannelsParts } from './network.ts'
 
+/** Milliseconds between two looks at files. */
+const LOOK = 500
+
 export class Flannels {
   private readonly p: FlannelsParts
   private readonly all = new Map<string, Flannel>()
   private readonly direct = new DirectRoutes()
+  private timer: NodeJS.Timeout | null = null
 
   constructor(parts: FlannelsParts) {
     this.p = parts
@@ -27,6 +31,7 @@ export class Flannels {
       gone ||= one.network !== null
       this.all.delete(name)
       await one.stop(false)
+      if (!next) one.forget()
     }
     for (const file of config.flannels) {
       const had = this.all.get(file.name)
@@ -42,9 +47,15 @@ export class Flannels {
           ),
         )
     }
+    if (this.all.size > 0) this.timer ??= setInterval(() => this.look(), LOOK).unref()
     await this.p.applyRules()
     if (this.ready) this.p.ready()
     return gone
+  }
+
+  // What the kernel tells nobody of.
+  private look(): void {
+    for (const one of this.all.values()) one.look()
   }
 
   private others(name: string, config: Config): NetworkConfig[] {
@@ -82,7 +93,10 @@ export class Flannels {
 
   /** The host's routes, links or addresses have changed. */
   hostChanged(): void {
-    for (const { text } of this.direct.check(Date.now())) this.p.log.warn(text)
+    for (const { network, mended } of this.direct.check(Date.now())) {
+      const vni = this.all.get(network)?.network?.vni ?? 0
+      this.p.repaired({ name: network, vni }, { reason: 'route', ...mended })
+    }
     for (const one of this.all.values()) one.hostChanged()
   }
 
@@ -104,8 +118,9 @@ export class Flannels {
     return (await Promise.all(of.map(([, one]) => one.leases()))).flat()
   }
 
-  /** `release`: our leases are given back. */
+  /** `release`: our leases are given back, and nothing tells of them any more. */
   async stop(release: boolean): Promise<void> {
+    if (this.timer) clearInterval(this.timer)
     await Promise.all([...this.all.values()].map((one) => one.stop(release)))
     this.all.clear()
   }
