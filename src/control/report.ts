@@ -25,6 +25,7 @@ import { overhead } from './device.ts'
 import { endpointText } from './endpoint.ts'
 import { macText } from './mac.ts'
 import type { Config, PeerConfig } from './model.ts'
+import { notesOf } from './notes.ts'
 import type { PlacedPeer } from './placed-peer.ts'
 import type { LocalAddress } from './underlay.ts'
 
@@ -206,12 +207,10 @@ export function news(overlay: Overlay, r: Running | undefined, n: News): Line | 
   return { level: 'info', text }
 }
 
-/** A line for the log about each network, and a warning where its MTU is too much. */
-export function* running(
-  overlay: Overlay,
-  { underlay: { wireguardPort } }: Config,
-  underlay: readonly LocalAddress[],
-): Generator<Line> {
+/** A line for the log about each network, and a warning where its MTU is too much, or what is asked for does not reach it. */
+export function* running(overlay: Overlay, config: Config, underlay: readonly LocalAddress[]): Generator<Line> {
+  for (const text of notesOf(config)) yield { level: 'warn', text }
+  const { wireguardPort } = config.underlay
   for (const r of overlay.running.values()) {
     const { name, vni, device, interface: ifname, port, security } = r.config
     const on = underlay.map((l) => l.address).join(', ')
