@@ -109,6 +109,7 @@ describeRoot('a flannel network', () => {
         () => networkOf(agent).catch(() => null),
         (n) => n?.vni === 7 && n.interface === 'vt7',
       )
+      expect(await agent.host.ip('-br', 'link')).not.toMatch(/^vt1 /m)
     }
     await reachEachOther(a, b)
     expect((await drops(a.agent))['source-not-allowed'] ?? 0).toBe(0)

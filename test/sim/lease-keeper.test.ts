@@ -285,6 +285,19 @@ describe('a lease', () => {
     expect(world.store.list(DIRECTORY).entries).toHaveLength(1)
   })
 
+  test('of ours from before that is outside the network is given back, and another taken', () => {
+    const world = new World()
+    world.store.put(
+      `${DIRECTORY}10.99.3.0-24`,
+      flanneldValue('198.18.0.1', '02:00:00:00:00:01'),
+      world.store.grant(86400),
+    )
+    const host = world.host(1, {}, '10.99.3.0-24')
+    world.run(1000)
+    expect(host.key).toMatch(/^10\.42\./)
+    expect(world.store.list(DIRECTORY).entries).toHaveLength(1)
+  })
+
   test('with an IPv6 subnet that another chose at the same moment is given up by the younger', () => {
     const world = new World()
     const six = 'fd00:42:0:9::-64'
