@@ -8,9 +8,9 @@ import { built } from './built.ts'
 import type { Host } from './lab.ts'
 
 /** Milliseconds until an agent must be ready, must have stopped, must have answered; and between two questions. */
-const READY = 15_000
-const STOPPED = 10_000
-const ANSWER = 5000
+const READY = 30_000
+const STOPPED = 20_000
+const ANSWER = 15_000
 /** A reload may wait for a store. */
 const RELOADED = 30_000
 const LOOK = 20

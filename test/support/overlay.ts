@@ -39,7 +39,7 @@ export async function until<T>(
   what: string,
   ask: () => T | Promise<T>,
   enough: (answer: T) => boolean,
-  patience = 10_000,
+  patience = 20_000,
 ): Promise<T> {
   const end = performance.now() + patience
   for (;;) {
