@@ -165,7 +165,7 @@ export class Flannel {
     const isSealed = file?.security === 'secure' && this.file.security === 'secure' && this.network !== null
     if (!isSealed || next.publicKey === this.config.publicKey) return
     this.nextKey = next.publicKey
-    this.faults.note(KEY, this.where, 'the new one', 'the old one, until the store has taken the new one', Date.now())
+    this.faults.note(KEY, this.file.name, 'the new one', 'the old one, until the store has taken the new one', Date.now())
     this.follower.setIdentity(this.identity())
     const isTaken = await this.follower.published(TAKEN)
     this.faults.clear(KEY)
@@ -173,16 +173,12 @@ export class Flannel {
     this.nextKey = null
     this.follower.setIdentity(this.identity())
     const why = `the store has not taken our new key within ${TAKEN / 1000} s`
-    throw new ApiError(503, `${this.where}: ${why}, and the old one stays; reload again when it answers`)
+    throw new ApiError(503, `network ${this.file.name}: ${why}, and the old one stays; reload again when it answers`)
   }
 
   /** What was announced is used from now on, or will not be: `change` says which. */
   settle(): void {
     this.nextKey = null
-  }
-
-  private get where(): string {
-    return `network ${this.file.name}`
   }
 
   // A namespace of its own has its own firewall, in which we have no rules: there container engines see to it.

@@ -47,12 +47,13 @@ beforeEach(() => {
     [],
   )
   one.network = {} as never
+  one.ready = true
 })
 
 describe('a new key', () => {
   test('that the store does not take is taken back, and its use refused', async () => {
     const announced = one.announce(config(KEY_B))
-    expect(one.undesired()).toMatchObject([{ what: 'key', where: 'network pods', want: 'the new one' }])
+    expect(one.undesired()).toMatchObject([{ what: 'key', where: 'pods', want: 'the new one' }])
     follower.answer(false)
     await expect(announced).rejects.toMatchObject({ status: 503, message: /the old one stays/ })
     expect(follower.keys).toEqual([KEY_B, OWN_KEY])

@@ -26,6 +26,7 @@ test('a network that is not there says why', async () => {
     applyRules: async () => {},
     inTurn: (change) => change(),
     ready: () => said.push('ready'),
+    repaired: () => {},
   })
   await flannels.sync(parse(CONFIG), [])
   const have = () => flannels.undesired().map((u) => `${u.where}: ${u.what} is ${u.have}`)
