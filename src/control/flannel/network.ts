@@ -165,7 +165,13 @@ export class Flannel {
     const isSealed = file?.security === 'secure' && this.file.security === 'secure' && this.network !== null
     if (!isSealed || next.publicKey === this.config.publicKey) return
     this.nextKey = next.publicKey
-    this.faults.note(KEY, this.file.name, 'the new one', 'the old one, until the store has taken the new one', Date.now())
+    this.faults.note(
+      KEY,
+      this.file.name,
+      'the new one',
+      'the old one, until the store has taken the new one',
+      Date.now(),
+    )
     this.follower.setIdentity(this.identity())
     const isTaken = await this.follower.published(TAKEN)
     this.faults.clear(KEY)
