@@ -14,6 +14,8 @@ export class Flannels {
   private readonly all = new Map<string, Flannel>()
   private readonly direct = new DirectRoutes()
   private timer: NodeJS.Timeout | null = null
+  /** It is known which there are. */
+  private isKnown = false
 
   constructor(parts: FlannelsParts) {
     this.p = parts
@@ -47,6 +49,7 @@ export class Flannels {
           ),
         )
     }
+    this.isKnown = true
     if (this.all.size > 0) this.timer ??= setInterval(() => this.look(), LOOK).unref()
     await this.p.applyRules()
     if (this.ready) this.p.ready()
@@ -88,7 +91,7 @@ export class Flannels {
 
   /** Whether the members that there are have been put in place, in every network. */
   get ready(): boolean {
-    return [...this.all.values()].every((one) => one.ready)
+    return this.isKnown && [...this.all.values()].every((one) => one.ready)
   }
 
   /** The host's routes, links or addresses have changed. */
