@@ -1,21 +1,21 @@
 import { expect, test } from 'vitest'
-import { turns } from '../../../src/control/turns.ts'
+import { Turns } from '../../../src/control/turns.ts'
 
 test('each begins when the one before it has ended, also badly, and answers for itself', async () => {
-  const inTurn = turns()
+  const turns = new Turns()
   const said: string[] = []
   let end: (text: string) => void = () => {}
-  const first = inTurn(() => {
+  const first = turns.take(() => {
     said.push('first')
     return new Promise<string>((resolve) => {
       end = resolve
     })
   })
-  const second = inTurn(async () => {
+  const second = turns.take(async () => {
     said.push('second')
     throw new Error('no')
   })
-  const third = inTurn(async () => said.push('third'))
+  const third = turns.take(async () => said.push('third'))
   await new Promise((resolve) => setImmediate(resolve))
   expect(said).toEqual(['first'])
   end('done')
