@@ -20,7 +20,7 @@ const END = 60_000
 /** Between two packets, and between two looks of control. */
 const EVERY = 50
 
-beforeAll(() => ready)
+beforeAll(() => ready())
 
 /** A host, and its members as control places them. Keys are known by their tunnels. */
 class Member {
