@@ -33,8 +33,6 @@ export default defineConfig({
           name: 'system',
           include: ['test/{native,netns,interop}/**/*.test.ts'],
           globalSetup: ['./test/support/leftovers.ts'],
-          // Real peers on a machine with other work: what fails is run once more, and named as such.
-          retry: 1,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

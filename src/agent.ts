@@ -36,14 +36,11 @@ import { Turns } from './control/turns.ts'
 import { type LocalAddress, movedUnderlay, underlayOf } from './control/underlay.ts'
 import { type WgHost, WgSockets } from './control/wg-sockets.ts'
 import { find } from './control/where.ts'
-import { Counters, STAT_NOW } from './counters.ts'
+import { Counters } from './counters.ts'
 import type { Mailbox, News } from './datapath/mailbox.ts'
 import type { Log } from './log.ts'
 import { spawnDataThread } from './spawn.ts'
 import { version } from './version.ts'
-
-/** Milliseconds without a sign of life after which the data thread counts as stuck. */
-const ALIVE = 5000
 
 export interface AgentOptions {
   readonly runtimeDir: string
@@ -90,6 +87,7 @@ export class Agent implements AgentApi {
   private metricsRegistry: Metrics | null = null
   // Changes of host and tables.
   private readonly turns = new Turns()
+  private readonly reloads = new Turns()
   private stopping = false
   private finished!: () => void
   private programme!: () => void
@@ -130,6 +128,7 @@ export class Agent implements AgentApi {
       applyRules: () => this.applyRules(),
       inTurn: (change) => this.turns.take(change),
       ready: () => this.flannels.ready && this.programme(),
+      repaired: (network, repair) => this.keeper.repaired(network, repair),
     })
   }
 
@@ -196,8 +195,7 @@ export class Agent implements AgentApi {
 
   /** Whether packets are carried: the data thread, which wakes every second, has done so lately. */
   alive(): boolean {
-    const now = Number(process.hrtime.bigint() / 1_000_000n)
-    return now - this.counters.stats[STAT_NOW]! < ALIVE
+    return report.isAlive(this.counters)
   }
 
   metrics(): Promise<string> {
@@ -243,7 +241,7 @@ export class Agent implements AgentApi {
     const { readConfig, reloading } = this.options
     if (!readConfig) throw new ApiError(409, 'this agent was started without a file; restart it with other flags')
     reloading?.(true)
-    await this.take(readConfig).finally(() => reloading?.(false))
+    await this.reloads.take(() => this.take(readConfig)).finally(() => reloading?.(false))
     this.log.info('configuration reloaded')
   }
 
@@ -255,6 +253,7 @@ export class Agent implements AgentApi {
       await this.turns.take(() => this.replace(next))
       await this.wg?.sync(next)
     } finally {
+      this.flannels.settle()
       const gone = await this.flannels.sync(this.config, this.underlay)
       if (gone) await this.turns.take(() => this.applyAll())
     }

@@ -115,7 +115,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'stop',
     about: 'Stop the running agent and wait until it has cleaned up',
-    flags: [{ name: 'cleanup', kind: 'switch', about: 'Also remove what a killed agent left: sockets, host rules' }],
+    flags: [{ name: 'cleanup', kind: 'switch', about: 'Also give leases back, and remove what a killed agent left' }],
     load: async () => (await import('./stop.ts')).stop,
   },
   {

@@ -45,7 +45,7 @@ async function gone(client: Client, pid: number): Promise<void> {
   }
 }
 
-// Devices go with the process; sockets and host rules of a killed agent stay. Whoever still answers is left alone.
+// Devices go with the process; sockets, host rules and subnet.env of a killed agent stay. Whoever still answers is left alone.
 async function removeLeftovers(client: Client): Promise<void> {
   if (await client.alive()) return
   const names = await readdir(client.runtimeDir).catch((error: NodeJS.ErrnoException) => {
@@ -53,7 +53,7 @@ async function removeLeftovers(client: Client): Promise<void> {
     throw error
   })
   for (const name of names) {
-    if (/^vtepd\.sock(\.[0-9a-f]{8}~?)?$/.test(name)) await unlink(join(client.runtimeDir, name))
+    if (/^(vtepd\.sock(\.[0-9a-f]{8}~?)?|subnet\.env)$/.test(name)) await unlink(join(client.runtimeDir, name))
   }
   try {
     await new Firewall(client.runtimeDir, NO_LOG).removeLeftovers()

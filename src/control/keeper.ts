@@ -55,6 +55,13 @@ export class Keeper {
     this.hostWatch.again(0)
   }
 
+  /** Somebody else has put something of a network back: counted and said like all. */
+  repaired({ name, vni }: { readonly name: string; readonly vni: number }, repair: Repair): void {
+    const line = this.repairs.note({ name, vni }, repair, Date.now())
+    if (line !== null) this.p.log.warn(`network ${name}: ${line}`)
+    else this.p.log.debug(`network ${name}: ${repair.text}`)
+  }
+
   undesired(): Undesired[] {
     return [...this.faults.list(), ...this.running.flatMap((r) => r.device.undesired())]
   }
@@ -97,7 +104,7 @@ export class Keeper {
     const { mtu, pad, mac } = device.state
     const { moved, followed, repairs } = device.check(Date.now())
     for (const line of followed) this.p.log.warn(`device ${r.config.interface}: ${line}`)
-    for (const repair of repairs) this.note(r, repair)
+    for (const repair of repairs) this.repaired(r.config, repair)
     if (moved) this.rewatch(r)
     const { state } = device
     if (state.mtu !== mtu || state.pad !== pad || state.mac !== mac) await overlay.deviceChanged(r)
@@ -112,7 +119,7 @@ export class Keeper {
     }
     await overlay.deviceChanged(r)
     const text = `device ${r.config.interface} was deleted by somebody: made again`
-    this.note(r, { reason: 'device', count: 1, text })
+    this.repaired(r.config, { reason: 'device', count: 1, text })
     this.rewatch(r)
     return true
   }
@@ -120,13 +127,6 @@ export class Keeper {
   private rewatch(r: Running): void {
     this.hostWatch.forget(r.device.netns)
     this.watch()
-  }
-
-  private note(r: Running, repair: Repair): void {
-    const { name, vni } = r.config
-    const line = this.repairs.note({ name, vni }, repair, Date.now())
-    if (line !== null) this.p.log.warn(`network ${name}: ${line}`)
-    else this.p.log.debug(`network ${name}: ${repair.text}`)
   }
 
   // What has become undesired, and what no longer is.

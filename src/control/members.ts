@@ -5,8 +5,10 @@ import type { Far, Mailbox } from '../datapath/mailbox.ts'
 import type { NetworkConfig, PeerConfig } from './model.ts'
 import type { PlacedPeer } from './placed-peer.ts'
 
-/** Milliseconds that a new key may take for its first session, and that the old one is heard after that. */
+/** Milliseconds that a new key may take for its first session: when the old one has none, and as long as that may have one. */
 const ROLL = 15_000
+const ROLL_CARRIED = 180_000
+/** For so long the old one is heard after that. */
 const LINGER = 10_000
 /** Far ends in one order, so that no batch of packets waits for thousands. */
 const TOGETHER = 256
@@ -188,10 +190,11 @@ export class Members {
   private async roll(id: number, n: NetworkConfig, old: string, heir: string, now: number): Promise<void> {
     const end = this.ends.get(heir)!
     const roll = end.roll!
-    if (end.placed !== null && roll.switched === null && (this.p.isUp(heir) || now - roll.since >= ROLL)) {
+    const isOver = this.p.isUp(heir) || now - roll.since >= (this.p.isUp(old) ? ROLL_CARRIED : ROLL)
+    if (end.placed !== null && roll.switched === null && isOver) {
       roll.switched = now
-      await this.put(id, n, [heir])
-      await this.put(id, n, [old])
+      // In one order: at no moment a packet of either has no owner.
+      await this.put(id, n, [heir, old])
     }
     if (end.placed !== null && (roll.switched === null || now - roll.switched < LINGER)) return
     this.endRoll(old, heir)

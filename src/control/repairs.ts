@@ -2,7 +2,16 @@
 // happens. Cold.
 
 /** What it was about; a label of vtepd_repairs_total. */
-export type RepairReason = 'device' | 'namespace' | 'name' | 'mtu' | 'mac' | 'address' | 'route' | 'state'
+export type RepairReason =
+  | 'device'
+  | 'namespace'
+  | 'name'
+  | 'mtu'
+  | 'mac'
+  | 'address'
+  | 'route'
+  | 'state'
+  | 'subnet-env'
 
 export interface Repair {
   readonly reason: RepairReason

@@ -7,6 +7,7 @@ import {
   RX_PACKETS,
   STAT_GSO_BROKE,
   STAT_NATIVE_CPU,
+  STAT_NOW,
   STAT_THREAD_CPU,
   STAT_TRAINS_BROKE,
   TX_BYTES,
@@ -24,6 +25,7 @@ import { overhead } from './device.ts'
 import { endpointText } from './endpoint.ts'
 import { macText } from './mac.ts'
 import type { Config, PeerConfig } from './model.ts'
+import { notesOf } from './notes.ts'
 import type { PlacedPeer } from './placed-peer.ts'
 import type { LocalAddress } from './underlay.ts'
 
@@ -45,7 +47,16 @@ export interface Line {
 /** By a peer's key; null: nothing yet. */
 export type SessionSource = (publicKey: string) => PeerSession | null
 
+/** Milliseconds without a sign of life after which the data thread counts as stuck. */
+const ALIVE = 5000
+
 const NO_SESSION: PeerSession = { endpoint: null, lastHandshakeSeconds: null, state: 'idle' }
+
+/** Whether the data thread, which wakes every second, has done so lately. */
+export function isAlive(counters: Counters): boolean {
+  const now = Number(process.hrtime.bigint() / 1_000_000n)
+  return now - counters.stats[STAT_NOW]! < ALIVE
+}
 
 export function networkStatus(r: Running, counters: Counters): NetworkStatus {
   const { state } = r.device
@@ -196,12 +207,10 @@ export function news(overlay: Overlay, r: Running | undefined, n: News): Line | 
   return { level: 'info', text }
 }
 
-/** A line for the log about each network, and a warning where its MTU is too much. */
-export function* running(
-  overlay: Overlay,
-  { underlay: { wireguardPort } }: Config,
-  underlay: readonly LocalAddress[],
-): Generator<Line> {
+/** A line for the log about each network, and a warning where its MTU is too much, or what is asked for does not reach it. */
+export function* running(overlay: Overlay, config: Config, underlay: readonly LocalAddress[]): Generator<Line> {
+  for (const text of notesOf(config)) yield { level: 'warn', text }
+  const { wireguardPort } = config.underlay
   for (const r of overlay.running.values()) {
     const { name, vni, device, interface: ifname, port, security } = r.config
     const on = underlay.map((l) => l.address).join(', ')

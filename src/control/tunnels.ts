@@ -83,7 +83,10 @@ export class TunnelControl {
     const bytes = key?.copy() ?? null
     this.handshakes.setPrivateKey(bytes)
     bytes?.fill(0)
-    if (!first) await this.p.mailbox.ask({ kind: 'renew-tunnels' })
+    if (first) return
+    // Who learns of keys from the store has learned of this one, or will: what they have carries until then.
+    const kept = [...this.byKey.values()].filter(({ held, listed }) => held && !listed).map(({ id }) => id)
+    await this.p.mailbox.ask({ kind: 'renew-tunnels', kept })
   }
 
   /** Adds and changes tunnels, so that there is one for each of these peers. `port`: of an endpoint without one. */

@@ -136,8 +136,8 @@ export type Order =
   | { kind: 'tell'; tunnel: number; body: Uint8Array }
   /** Control has read so many of what it was told. */
   | { kind: 'heard'; count: number }
-  /** Our private key has changed: no session sends any more. */
-  | { kind: 'renew-tunnels' }
+  /** Our private key has changed: no session sends any more, but those of `kept` until they have another. */
+  | { kind: 'renew-tunnels'; kept?: readonly number[] }
   /** The host's routes or addresses have changed. */
   | { kind: 'forget-sources' }
   /** Answer: whether the station's entry could be written, or was there to remove. */

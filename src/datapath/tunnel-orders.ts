@@ -24,7 +24,7 @@ export function obeyTunnels(tunnels: Tunnels, order: Order): unknown {
     case 'heard':
       return tunnels.toldHeard(order.count)
     case 'renew-tunnels':
-      return tunnels.renewAll()
+      return tunnels.renewAll(order.kept)
     case 'forget-sources':
       return tunnels.forgetSources()
     default:

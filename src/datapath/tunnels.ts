@@ -241,9 +241,13 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
     }
   }
 
-  /** Our own key has changed. */
-  renewAll(): void {
-    this.endpoints.each((tunnel) => this.peers.expireAll(tunnel))
+  /** Our own key has changed. `kept`: what these have goes on until they have a session of the new key. */
+  renewAll(kept: readonly number[] = []): void {
+    const gently = new Set(kept)
+    this.endpoints.each((tunnel) => {
+      if (gently.has(tunnel)) this.peers.renew(tunnel)
+      else this.peers.expireAll(tunnel)
+    })
   }
 
   /** Routes or addresses of the host have changed. */

@@ -8,9 +8,11 @@ import { built } from './built.ts'
 import type { Host } from './lab.ts'
 
 /** Milliseconds until an agent must be ready, must have stopped, must have answered; and between two questions. */
-const READY = 15_000
-const STOPPED = 10_000
-const ANSWER = 5000
+const READY = 30_000
+const STOPPED = 20_000
+const ANSWER = 15_000
+/** A reload may wait for a store. */
+const RELOADED = 30_000
 const LOOK = 20
 /** Characters of the log that are kept for an error message. */
 const LOG_MAX = 64 * 1024
@@ -104,7 +106,7 @@ export class LabAgent {
 
   /** Has it read its file again; resolves when that is in force. */
   async reload(): Promise<void> {
-    await this.answer('POST', '/v1/reload')
+    await this.answer('POST', '/v1/reload', RELOADED)
   }
 
   /** SIGTERM, and SIGKILL when that takes too long. Throws when it did not end in good order. */
@@ -121,16 +123,16 @@ export class LabAgent {
     )
   }
 
-  private async answer<T>(method: string, path: string): Promise<T> {
-    const { status, text } = await this.ask(method, path)
+  private async answer<T>(method: string, path: string, patience?: number): Promise<T> {
+    const { status, text } = await this.ask(method, path, patience)
     if (status === 200) return JSON.parse(text) as T
     throw new Error(`the agent on ${this.host.name} answers ${method} ${path} with ${status}: ${text}`)
   }
 
-  private ask(method: string, path: string): Promise<{ status: number; text: string }> {
+  private ask(method: string, path: string, timeout = ANSWER): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
       const socketPath = join(this.runtimeDir, 'vtepd.sock')
-      const sent = request({ socketPath, method, path, agent: false, timeout: ANSWER }, (response) => {
+      const sent = request({ socketPath, method, path, agent: false, timeout }, (response) => {
         let text = ''
         response.setEncoding('utf8').on('data', (more: string) => {
           text += more
@@ -138,7 +140,7 @@ export class LabAgent {
         response.once('end', () => resolve({ status: response.statusCode!, text }))
         response.once('error', reject)
       })
-      sent.once('timeout', () => sent.destroy(new Error(`no answer from ${socketPath} within ${ANSWER / 1000} s`)))
+      sent.once('timeout', () => sent.destroy(new Error(`no answer from ${socketPath} within ${timeout / 1000} s`)))
       sent.once('error', reject)
       sent.end()
     })

@@ -8,8 +8,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { finish, start } from './command.ts'
 
-/** etcd waits for the disk at every write, and the disk may be busy. */
-const ROOM = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+/** A directory for data, to be removed by the caller. In memory: etcd waits for the disk at every write, and that may be busy. */
+export function etcdDir(): string {
+  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'vtepd-etcd-'))
+}
 
 export interface EtcdTls {
   readonly ca: string
@@ -46,7 +48,7 @@ export class EtcdServer {
     const peers = Array.from({ length: size }, (_, i) => `http://127.0.0.1:${ports[i]}`)
     const cluster = peers.map((url, i) => `m${i}=${url}`).join(',')
     const servers = peers.map((peer, i) => {
-      const dir = mkdtempSync(join(ROOM, 'vtepd-etcd-'))
+      const dir = etcdDir()
       const client = `${tls ? 'https' : 'http'}://127.0.0.1:${ports[size + i]}`
       const args = [
         ...['--name', `m${i}`, '--data-dir', join(dir, 'data'), '--initial-cluster', cluster],

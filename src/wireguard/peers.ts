@@ -164,6 +164,18 @@ export class Peers {
     peer.lastInitiation = -NEVER
   }
 
+  /**
+   * The same where the far end hears of our new key by other ways, and keeps the old one's sessions until then: they carry on
+   * until there is one of the new key.
+   */
+  renew(id: number): void {
+    const peer = this.peers[id]
+    if (peer === undefined) return
+    peer.current?.renewSoon()
+    peer.next?.renewSoon()
+    peer.lastInitiation = -NEVER
+  }
+
   /** How it stands with a peer, for people. `completedAt`: ms, or -Infinity. */
   status(id: number, now: number): { state: State; completedAt: number } {
     const peer = this.peers[id]

@@ -24,7 +24,7 @@ export class Session {
   /** Whether we began the handshake: the initiator renews the session. */
   readonly initiator: boolean
   /** From this age (ms) on we renew when we send; Infinity for the responder. */
-  readonly rekeyAfter: number
+  rekeyAfter = Number.MAX_SAFE_INTEGER
   /** When it was derived, ms. */
   born = Number.MAX_SAFE_INTEGER
   /** The next message's counter; who takes n counters adds n. */
@@ -39,7 +39,7 @@ export class Session {
     this.receiveKey = as.receiveKey
     this.initiator = as.initiator
     this.rekeyAfter = as.rekeyAfter
-    // Both have held a double from the start, so that their representation never changes.
+    // All have held a double from the start, so that their representation never changes.
     this.born = born
     this.counter = 0
   }
@@ -52,6 +52,11 @@ export class Session {
   /** Whether messages may still be opened with it. */
   mayReceive(now: number): boolean {
     return now - this.born < REJECT_AFTER_TIME
+  }
+
+  /** The next that we send asks for another session; until there is one this one carries. */
+  renewSoon(): void {
+    this.rekeyAfter = 0
   }
 
   /** No more sending: our own key has changed. What is under way may still arrive. */

@@ -232,8 +232,9 @@ describe.skipIf(why !== null)(`a network in etcd${why ? ` (needs ${why})` : ''}`
 
   test('goes on with what is known while etcd is stopped, killed and compacted', async () => {
     await put('10.42.9.0-24', flanneldValue('198.18.0.9', '02:00:00:00:00:09'))
+    await put('10.42.10.0-24', flanneldValue('198.18.0.10', '02:00:00:00:00:10'))
     const a = host(1)
-    await until(() => expect(a.members).toEqual(['10.42.9.0-24']))
+    await until(() => expect(a.members).toEqual(['10.42.10.0-24', '10.42.9.0-24']))
     server.signal('SIGSTOP')
     try {
       await until(() => expect(a.said.some((line) => line.startsWith('trouble'))).toBe(true))
@@ -241,16 +242,28 @@ describe.skipIf(why !== null)(`a network in etcd${why ? ` (needs ${why})` : ''}`
       server.signal('SIGCONT')
     }
     await until(() => expect(a.said.at(-1)).toBe('well'))
+    const b = host(2)
+    await until(() => expect(b.own).toBeDefined())
     await server.kill()
     await until(() => expect(a.said.at(-1)).toMatch(/^trouble/))
+    // Nor does it keep anybody from ending.
+    await b.stop()
+    expect(b.said.at(-1)).toContain('could not be given back')
     await server.restart()
     await put('10.42.8.0-24', flanneldValue('198.18.0.8', '02:00:00:00:00:08'))
+    // Nobody hears of this one as a change.
+    await put('10.42.10.0-24', flanneldValue('198.18.0.110', '02:00:00:00:01:10'))
     await server.ctl('del', `${prefix}/subnets/10.42.9.0-24`)
+    await server.ctl('del', `${prefix}/subnets/${b.own}`)
     const revision = JSON.parse(await server.ctl('get', '-w', 'json', 'x')).header.revision
     await server.ctl('compact', String(revision))
-    await until(() => expect(a.members).toEqual(['10.42.8.0-24']))
+    await until(() => expect(a.members).toEqual(['10.42.10.0-24', '10.42.8.0-24']))
+    expect(a.follower.current!.members.get('10.42.10.0-24')).toMatchObject({
+      publicIp: '198.18.0.110',
+      vtepMac: '02:00:00:00:01:10',
+    })
     await until(() => expect(a.said.at(-1)).toBe('well'))
-    expect(Math.min(...a.changes.slice(1).map((change) => change.members.size))).toBe(1)
+    expect(Math.min(...a.changes.slice(1).map((change) => change.members.size))).toBe(2)
   })
 
   test('is built up again when etcd has lost everything', async () => {

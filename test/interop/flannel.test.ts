@@ -100,8 +100,7 @@ describeRoot('a flannel network', () => {
     )
 
     // Another VNI and port: everybody follows.
-    const { sent, back } = await flow.stop()
-    expect(sent - back).toBeLessThanOrEqual(1)
+    expect(await flow.lost()).toBe(0)
     await lab.configure({ Backend: { Type: 'vxlan', VNI: 7, Port: 4444 } })
     for (const { agent } of [a, b]) {
       await until(
@@ -109,6 +108,7 @@ describeRoot('a flannel network', () => {
         () => networkOf(agent).catch(() => null),
         (n) => n?.vni === 7 && n.interface === 'vt7',
       )
+      expect(await agent.host.ip('-br', 'link')).not.toMatch(/^vt1 /m)
     }
     await reachEachOther(a, b)
     expect((await drops(a.agent))['source-not-allowed'] ?? 0).toBe(0)
@@ -140,12 +140,10 @@ describeRoot('a flannel network', () => {
     await lab.startStore()
     await lab.lease(9, '198.18.0.9', '02:00:00:00:00:09')
     await knows(a.agent, { '10.42.9.0/24': 'programmed' })
-    const { sent, back } = await flow.stop()
-    expect(sent - back).toBeLessThanOrEqual(1)
+    expect(await flow.lost()).toBe(0)
   })
 
-  // Again when an etcd on a busy machine does not take the key within the 3 s that an agent waits for it: then packets are lost.
-  it('is secure over the same store: keys in leases, and a new one is taken without a loss', { retry: 2 }, async () => {
+  it('is secure over the same store: keys in leases, and a new one is taken without a loss, also by a slow store', async () => {
     lab = await FlannelLab.open({ a: 1, b: 2 })
     await lab.configure({ Backend: { Type: 'vxlan' } })
     const keys = ['a', 'b'].map((name) => makeKeys(lab.lab, name))
@@ -165,15 +163,25 @@ describeRoot('a flannel network', () => {
     const flow = stream(a.host, a.pod, b.pod)
     const fresh = makeKeys(lab.lab, 'b-next')
     copyFileSync(fresh.file, keys[1]!.file)
-    await b.agent.reload()
+    // The store is stopped for longer than an agent waits: the reload is refused, and all is as before.
+    const waiting = async (): Promise<string[]> => (await status(b.agent)).undesired.map(({ what }) => what)
+    lab.signalStore('SIGSTOP')
+    const refused = b.agent.reload().catch(String)
+    await until('the key that waits', waiting, (all) => all.includes('key'))
+    expect(await refused).toMatch(/503.*the store has not taken our new key/)
+    expect(await waiting()).toEqual([])
+    // And for less: it is taken once the store goes on.
+    const taken = b.agent.reload()
+    await until('the key that waits', waiting, (all) => all.includes('key'))
+    expect(await peerKeys(a.agent)).toEqual([keys[1]!.publicKey])
+    lab.signalStore('SIGCONT')
+    await taken
     await until(
       'the new key',
       () => peerKeys(a.agent),
       (all) => all.includes(fresh.publicKey),
-      20_000,
     )
-    const { sent, back } = await flow.stop()
-    expect(sent - back).toBeLessThanOrEqual(1)
+    expect(await flow.lost()).toBe(0)
     await reachEachOther(a, b)
   })
 

@@ -227,6 +227,24 @@ describe('a lease', () => {
     expect(host.keeper.release).toBeNull()
   })
 
+  test('says another key once the store has it, and not before', () => {
+    const world = new World()
+    const host = world.host(1)
+    world.run(1000)
+    expect(host.keeper.isPublished).toBe(true)
+    host.isAway = true
+    host.keeper.setIdentity({ ...host.who, publicIp: '198.18.0.101' })
+    expect(host.keeper.isPublished).toBe(false)
+    world.run(60_000)
+    expect(host.keeper.isPublished).toBe(false)
+    host.isAway = false
+    // Done, and the answer lost: it is seen there all the same.
+    world.faults = { lost: 0, unanswered: 100, lag: 0 }
+    world.run(30_000)
+    expect(host.keeper.isPublished).toBe(true)
+    expect(host.entry!.value).toContain('198.18.0.101')
+  })
+
   test('of two clones is written at starts and renewals alone', () => {
     const world = new World()
     const all = [world.host(1), world.host(1)]
@@ -264,6 +282,19 @@ describe('a lease', () => {
     host.keeper.setConfig(storeConfig('{"Network":"10.43.0.0/16","Backend":{"Type":"host-gw"}}'))
     world.run(1000)
     expect(host.key).toMatch(/^10\.43\.\d+\.0-24$/)
+    expect(world.store.list(DIRECTORY).entries).toHaveLength(1)
+  })
+
+  test('of ours from before that is outside the network is given back, and another taken', () => {
+    const world = new World()
+    world.store.put(
+      `${DIRECTORY}10.99.3.0-24`,
+      flanneldValue('198.18.0.1', '02:00:00:00:00:01'),
+      world.store.grant(86400),
+    )
+    const host = world.host(1, {}, '10.99.3.0-24')
+    world.run(1000)
+    expect(host.key).toMatch(/^10\.42\./)
     expect(world.store.list(DIRECTORY).entries).toHaveLength(1)
   })
 

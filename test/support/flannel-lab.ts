@@ -4,20 +4,25 @@
 //   a vtepd 198.18.0.1 ─┐
 //   b vtepd 198.18.0.2 ─┼─ switch ─ store etcd 198.18.0.100
 //   k kernel 198.18.0.3 ┘           pods: 10.42.N.1 on lo
-import { setTimeout as pause } from 'node:timers/promises'
+import { rmSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import type { LeaseRow } from '../../src/control/api.ts'
 import type { LabAgent } from '../../src/lab/agent.ts'
+import { etcdDir } from '../../src/lab/etcd.ts'
 import { type End, type Host, Lab } from '../../src/lab/lab.ts'
 import { flanneldValue } from './flannel.ts'
 import { until } from './overlay.ts'
 
 const PREFIX = '/coreos.com/network'
 const STORE = 'http://198.18.0.100:2379'
+/** Packets of a stream after which nothing before them is still under way. */
+const LATER = 20
 
 export class FlannelLab {
   readonly lab = new Lab()
   readonly hosts = new Map<string, Host>()
   private store!: Host
+  private readonly data = etcdDir()
   private process: ReturnType<Host['spawn']> | null = null
 
   /** Hosts by name with their number on the underlay; etcd runs. */
@@ -42,14 +47,14 @@ export class FlannelLab {
   async startStore(): Promise<void> {
     const urls = ['--listen-client-urls', STORE, '--advertise-client-urls', STORE]
     const peers = ['--listen-peer-urls', 'http://127.0.0.1:2380', '--log-level', 'error', '--logger', 'zap']
-    this.process = this.store.spawn(['etcd', '--data-dir', `${this.lab.dir}/etcd`, ...urls, ...peers], {
+    this.process = this.store.spawn(['etcd', '--data-dir', this.data, ...urls, ...peers], {
       stdio: 'ignore',
     })
     await until(
       'etcd',
-      () => this.ctl('get', 'ready').catch(String),
+      () => this.ask(1, 'get', 'ready').catch(String),
       (said) => !/error|Error/.test(said),
-      20_000,
+      30_000,
     )
   }
 
@@ -57,13 +62,21 @@ export class FlannelLab {
     this.process?.kill('SIGKILL')
   }
 
-  async ctl(...args: string[]): Promise<string> {
-    const command = ['env', 'ETCDCTL_API=3', 'etcdctl', '--endpoints', STORE, '--command-timeout', '1s', ...args]
-    return (await this.store.run(command)).stdout.trim()
+  signalStore(signal: NodeJS.Signals): void {
+    this.process!.kill(signal)
   }
 
-  async configure(value: object): Promise<void> {
-    await this.ctl('put', `${PREFIX}/config`, JSON.stringify({ Network: '10.42.0.0/16', ...value }))
+  ctl(...args: string[]): Promise<string> {
+    return this.ask(15, ...args)
+  }
+
+  private async ask(seconds: number, ...args: string[]): Promise<string> {
+    const how = ['--endpoints', STORE, '--command-timeout', `${seconds}s`]
+    return (await this.store.run(['env', 'ETCDCTL_API=3', 'etcdctl', ...how, ...args])).stdout.trim()
+  }
+
+  async configure(value: object, prefix = PREFIX): Promise<void> {
+    await this.ctl('put', `${prefix}/config`, JSON.stringify({ Network: '10.42.0.0/16', ...value }))
   }
 
   /** Of host number n, as flanneld writes it. */
@@ -79,13 +92,15 @@ export class FlannelLab {
     await this.ctl('del', `${PREFIX}/subnets/${key}`)
   }
 
-  async leases(): Promise<Record<string, { PublicIP: string; PublicIPv6: string | null } & Record<string, unknown>>> {
-    const lines = (await this.ctl('get', '--prefix', `${PREFIX}/subnets/`)).split('\n')
+  async leases(
+    prefix = PREFIX,
+  ): Promise<Record<string, { PublicIP: string; PublicIPv6: string | null } & Record<string, unknown>>> {
+    const lines = (await this.ctl('get', '--prefix', `${prefix}/subnets/`)).split('\n')
     const pairs: [string, never][] = []
     for (let k = 0; k + 1 < lines.length; k += 2) {
       // What others write need not be JSON.
       if (!lines[k + 1]!.startsWith('{')) continue
-      pairs.push([lines[k]!.slice(`${PREFIX}/subnets/`.length), JSON.parse(lines[k + 1]!) as never])
+      pairs.push([lines[k]!.slice(`${prefix}/subnets/`.length), JSON.parse(lines[k + 1]!) as never])
     }
     return Object.fromEntries(pairs)
   }
@@ -101,15 +116,19 @@ export class FlannelLab {
   }
 
   /** A pod on a member: an address of its subnet that the host itself has. Answers it. */
-  async pod(host: Host, agent: LabAgent): Promise<string> {
-    const own = (await leasesOf(agent)).find((lease) => lease.own)!
+  async pod(host: Host, agent: LabAgent, network = 'pods'): Promise<string> {
+    const own = (await leasesOf(agent)).find((lease) => lease.own && lease.network === network)!
     const address = own.subnet!.replace(/\.0\/\d+$/, '.1')
     await host.ip('addr', 'add', `${address}/32`, 'dev', 'lo')
     return address
   }
 
   async close(): Promise<void> {
-    await this.lab.close()
+    try {
+      await this.lab.close()
+    } finally {
+      rmSync(this.data, { recursive: true, force: true })
+    }
   }
 }
 
@@ -178,24 +197,29 @@ function stateOf(all: readonly LeaseRow[], subnet: string): LeaseRow['state'] | 
   return all.find((lease) => lease.subnet === subnet)?.state ?? 'gone'
 }
 
-/** A packet every 10 ms until told to stop; how many of how many came back. */
-export function stream(host: Host, from: string, to: string): { stop(): Promise<{ sent: number; back: number }> } {
-  const child = host.spawn(['ping', '-n', '-i', '0.01', '-W', '1', '-I', from, to], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  let said = ''
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-    said += text
+/** A packet every 10 ms. `lost`: how many of those before it did not come back; those after it show that the way is there still. */
+export function stream(host: Host, from: string, to: string): { lost(): Promise<number> } {
+  const child = host.spawn(['ping', '-n', '-i', '0.01', '-I', from, to], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const back = new Set<number>()
+  let last = 0
+  createInterface(child.stdout!).on('line', (line) => {
+    const [, text] = /icmp_seq=(\d+) ttl/.exec(line) ?? []
+    if (text === undefined) return
+    back.add(Number(text))
+    last = Math.max(last, Number(text))
   })
   const ended = new Promise((resolve) => child.once('close', resolve))
   return {
-    stop: async () => {
-      // The last replies are on their way.
-      await pause(100)
+    lost: async () => {
+      const asked = last
+      await until(
+        'later packets',
+        () => last,
+        (now) => now > asked + LATER,
+      )
       child.kill('SIGINT')
       await ended
-      const [, sent, back] = /(\d+) packets transmitted, (\d+) received/.exec(said) ?? []
-      return { sent: Number(sent), back: Number(back) }
+      return asked - [...back].filter((seq) => seq <= asked).length
     },
   }
 }

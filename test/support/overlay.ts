@@ -39,7 +39,7 @@ export async function until<T>(
   what: string,
   ask: () => T | Promise<T>,
   enough: (answer: T) => boolean,
-  patience = 10_000,
+  patience = 20_000,
 ): Promise<T> {
   const end = performance.now() + patience
   for (;;) {
@@ -130,7 +130,9 @@ export async function untilReaches(host: Host, address: string): Promise<void> {
   )
 }
 
-/** No ping comes back. */
-export async function cannotReach(host: Host, address: string): Promise<void> {
-  await expect(host.run(['ping', '-n', '-c', '2', '-i', '0.1', '-W', '0.3', address])).rejects.toThrow('ended with 1')
+/** No ping comes back. `from`: the address or device that they leave by. */
+export async function cannotReach(host: Host, address: string, from?: string): Promise<void> {
+  const by = from === undefined ? [] : ['-I', from]
+  const two = ['ping', '-n', '-c', '2', '-i', '0.1', '-W', '0.3', ...by, address]
+  await expect(host.run(two)).rejects.toThrow('ended with 1')
 }

@@ -33,10 +33,10 @@ describe('without an agent', () => {
 
   test('stop --cleanup removes what a killed one left, and nothing else', async () => {
     const dir = temporaryDir()
-    for (const name of ['vtepd.sock', 'vtepd.sock.0a1b2c3d', 'vtepd.sock.0a1b2c3d~', 'subnet.env'])
+    for (const name of ['vtepd.sock', 'vtepd.sock.0a1b2c3d', 'vtepd.sock.0a1b2c3d~', 'subnet.env', 'mine'])
       writeFileSync(join(dir, name), '')
     expect(await typed(['stop', '--cleanup', '--runtime-dir', dir])).toMatchObject({ code: 0, stderr: '' })
-    expect(readdirSync(dir)).toEqual(['subnet.env'])
+    expect(readdirSync(dir)).toEqual(['mine'])
     expect(await typed(['stop', '--cleanup', '--runtime-dir', join(dir, 'none')])).toMatchObject({ code: 0 })
   })
 

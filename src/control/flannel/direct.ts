@@ -38,8 +38,8 @@ export class DirectRoutes {
   }
 
   /** Compares with what the host has, and mends it. */
-  check(now: number): Mended[] {
-    return [...this.all.values()].flatMap((own) => own.check(now))
+  check(now: number): { network: string; mended: Mended }[] {
+    return [...this.all].flatMap(([network, own]) => own.check(now).map((mended) => ({ network, mended })))
   }
 
   undesired(): Undesired[] {

@@ -57,6 +57,7 @@ export class StoreFollower
   private gathering: NodeJS.Timeout | null = null
   private isChanged = false
   private work: Promise<void> | null = null
+  private readonly waiting = new Set<(published: boolean) => void>()
   // Something happened while the keeper was at work.
   private isDue = false
   private said = ''
@@ -113,6 +114,19 @@ export class StoreFollower
     this.dirty()
   }
 
+  published(ms: number): Promise<boolean> {
+    if (this.keeper.isPublished || this.isStopped) return Promise.resolve(this.keeper.isPublished)
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => end(false), ms)
+      const end = (published: boolean): void => {
+        clearTimeout(timer)
+        this.waiting.delete(end)
+        resolve(published)
+      }
+      this.waiting.add(end)
+    })
+  }
+
   async expiries(keys: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const found = new Map<string, number>()
     const left = keys
@@ -130,13 +144,22 @@ export class StoreFollower
 
   async stop(release: boolean): Promise<void> {
     this.isStopped = true
+    for (const end of this.waiting) end(false)
     for (const follow of this.follows) follow.close()
     for (const timer of [this.timer, this.gathering]) clearTimeout(timer ?? undefined)
     for (const name of [...this.troubles.keys()]) this.forget(name)
     await soon(this.work)
     const action = release ? this.keeper.release : null
-    if (action) await soon(this.perform(action))
+    if (action) await this.giveBack(action)
     this.options.store.close()
+  }
+
+  private async giveBack(action: Action & { do: 'remove' }): Promise<void> {
+    const { log, prefix } = this.options
+    const outcome = await soon(this.perform(action))
+    const isGone = outcome?.is === 'committed' && (outcome.committed.done || outcome.committed.entry === null)
+    if (isGone) log.info(`${prefix}: our lease ${action.key} is given back`)
+    else log.warn(`${prefix}: our lease ${action.key} could not be given back: it stays until it ends, or is deleted`)
   }
 
   private setConfig(text: string | null): void {
@@ -223,6 +246,7 @@ export class StoreFollower
   private report(): void {
     for (const { level, text } of this.keeper.takeNotes()) this.options.log[level](`${this.options.prefix}: ${text}`)
     this.setTrouble('own', this.keeper.trouble, 0)
+    if (this.keeper.isPublished) for (const end of this.waiting) end(true)
   }
 
   private tell(): void {
@@ -294,13 +318,15 @@ export class StoreFollower
   }
 }
 
-async function soon(work: Promise<unknown> | null): Promise<void> {
+// undefined: not so soon.
+async function soon<T>(work: Promise<T> | null): Promise<T | null | undefined> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, STOP_MS)
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), STOP_MS)
   })
-  await Promise.race([work, late])
+  const done = await Promise.race([work, late])
   clearTimeout(timer)
+  return done
 }
 
 function isSameLease(a: Lease, b: Lease): boolean {

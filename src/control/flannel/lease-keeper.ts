@@ -115,8 +115,14 @@ export class LeaseKeeper {
     return { ...leaseOf(held.key, held.subnets, desired.parsed, expires), own: true }
   }
 
+  /** Whether our lease stands in the store as it should. */
+  get isPublished(): boolean {
+    const { held, desired } = this
+    return held?.isConfirmed === true && desired !== null && held.value === desired.value
+  }
+
   /** To give our lease back; null: there is none, or it is reserved for us. */
-  get release(): Action | null {
+  get release(): (Action & { do: 'remove' }) | null {
     const { held } = this
     return held && held.etcdLease !== NO_LEASE ? { do: 'remove', key: held.key, expect: held.modRevision } : null
   }

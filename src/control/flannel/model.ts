@@ -107,6 +107,8 @@ export interface Follower extends EventEmitter<{ change: [Membership]; trouble: 
   /** Addresses or key of ours changed: the lease keeps its subnet. */
   setIdentity(identity: Identity): void
   readonly current: Membership | null
+  /** Resolves to true once the store has our lease as `setIdentity` said last; to false after `ms`, and when it stops. */
+  published(ms: number): Promise<boolean>
   /** When leases expire, wall clock, by key: asked of the store one by one, for people. Those it does not tell are left out. */
   expiries(keys: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** Ends the watch; the lease stays, as flanneld leaves it. `release`: it is given back. */

@@ -1,51 +1,21 @@
-// The flannel networks of this host: one follower each (model.ts), what they say turned into what is wanted (desired.ts), and
-// that handed over: networks and members to the overlay, routes to the host, subnet.env to whoever waits for it. Changes
-// of one network are taken together. Cold.
-import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
+// The flannel networks of this host (network.ts): which there are, and what the rest of the agent asks of all of them. Cold.
 import type { LeaseRow, Undesired } from '../api.ts'
-import type { Overlay } from '../apply.ts'
-import { Faults } from '../faults.ts'
 import type { MoreNetworks } from '../host-rules.ts'
-import type { Config, FlannelConfig, NetworkConfig, PeerConfig } from '../model.ts'
+import type { Config, NetworkConfig } from '../model.ts'
 import type { LocalAddress } from '../underlay.ts'
-import { clash, desiredNetwork, type Here, type MemberPlace, Placer, storeFault } from './desired.ts'
-import { DirectRoutes, linkFinder, type OnHost } from './direct.ts'
-import { leaseRows } from './lease-rows.ts'
-import type { Follower, Identity, Membership, StoreConfig } from './model.ts'
-import { memberRules } from './rules.ts'
-import { type SubnetEnv, writeSubnetEnv } from './subnet-env.ts'
-import { vtepMac } from './vtep-mac.ts'
+import { DirectRoutes, type OnHost } from './direct.ts'
+import { Flannel, type FlannelsParts } from './network.ts'
 
-/** Milliseconds in which further changes of a membership are gathered. */
-const GATHER = 100
-/** Milliseconds that the store may take to have our next key, and the members to hear of it. */
-const TAKEN = 3000
-const HEARD = 1000
-/** Milliseconds between two looks. */
-const LOOK = 20
-/** Milliseconds after which what could not be done is tried again. */
-const AGAIN = 5000
-
-export interface FlannelsParts {
-  readonly runtimeDir: string
-  readonly log: { info(line: string): void; warn(line: string): void }
-  follow(file: FlannelConfig, config: Config, identity: Identity, subnetFile: string): Follower
-  overlay(): Overlay
-  /** `networks()` is other than before: makes the overlay what it should be. */
-  apply(): Promise<void>
-  /** `rules()` may be other than before: makes the host's firewall what it should be. */
-  applyRules(): Promise<void>
-  /** Does changes one after the other. */
-  inTurn(change: () => Promise<void>): Promise<void>
-  /** Every network is there as it should be. */
-  ready(): void
-}
+/** Milliseconds between two looks at files. */
+const LOOK = 500
 
 export class Flannels {
   private readonly p: FlannelsParts
   private readonly all = new Map<string, Flannel>()
   private readonly direct = new DirectRoutes()
+  private timer: NodeJS.Timeout | null = null
+  /** It is known which there are. */
+  private isKnown = false
 
   constructor(parts: FlannelsParts) {
     this.p = parts
@@ -63,6 +33,7 @@ export class Flannels {
       gone ||= one.network !== null
       this.all.delete(name)
       await one.stop(false)
+      if (!next) one.forget()
     }
     for (const file of config.flannels) {
       const had = this.all.get(file.name)
@@ -78,18 +49,30 @@ export class Flannels {
           ),
         )
     }
+    this.isKnown = true
+    if (this.all.size > 0) this.timer ??= setInterval(() => this.look(), LOOK).unref()
     await this.p.applyRules()
     if (this.ready) this.p.ready()
     return gone
+  }
+
+  // What the kernel tells nobody of.
+  private look(): void {
+    for (const one of this.all.values()) one.look()
   }
 
   private others(name: string, config: Config): NetworkConfig[] {
     return [...config.networks, ...this.networks().filter((network) => network.name !== name)]
   }
 
-  /** Tells the members of the key that `next` has before it is used; resolves when they have had the time to hear of it. */
+  /** Tells the members of the key that `next` has before it is used (Flannel.announce). Rejects: it may not be used. */
   async announce(next: Config): Promise<void> {
     await Promise.all([...this.all.values()].map((one) => one.announce(next)))
+  }
+
+  /** `sync` comes next, with what was announced or without it. */
+  settle(): void {
+    for (const one of this.all.values()) one.settle()
   }
 
   /** What the overlay has to have beside the configuration's own networks. */
@@ -108,12 +91,15 @@ export class Flannels {
 
   /** Whether the members that there are have been put in place, in every network. */
   get ready(): boolean {
-    return [...this.all.values()].every((one) => one.ready)
+    return this.isKnown && [...this.all.values()].every((one) => one.ready)
   }
 
   /** The host's routes, links or addresses have changed. */
   hostChanged(): void {
-    for (const { text } of this.direct.check(Date.now())) this.p.log.warn(text)
+    for (const { network, mended } of this.direct.check(Date.now())) {
+      const vni = this.all.get(network)?.network?.vni ?? 0
+      this.p.repaired({ name: network, vni }, { reason: 'route', ...mended })
+    }
     for (const one of this.all.values()) one.hostChanged()
   }
 
@@ -135,250 +121,10 @@ export class Flannels {
     return (await Promise.all(of.map(([, one]) => one.leases()))).flat()
   }
 
-  /** `release`: our leases are given back. */
+  /** `release`: our leases are given back, and nothing tells of them any more. */
   async stop(release: boolean): Promise<void> {
+    if (this.timer) clearInterval(this.timer)
     await Promise.all([...this.all.values()].map((one) => one.stop(release)))
     this.all.clear()
   }
-}
-
-interface FlannelParts extends FlannelsParts {
-  readonly direct: DirectRoutes
-  /** The host's other networks. */
-  others(config: Config): readonly NetworkConfig[]
-}
-
-class Flannel {
-  /** null: not yet, not possible, or a back end without a device. */
-  network: NetworkConfig | null = null
-  rules: MoreNetworks | null = null
-  ready = false
-  private readonly p: FlannelParts
-  private readonly follower: Follower
-  private readonly mac: string
-  private file: FlannelConfig
-  private config: Config
-  private underlay: readonly LocalAddress[]
-  private placer: Placer | null = null
-  private placedFor: unknown = null
-  private places: ReadonlyMap<string, MemberPlace> = new Map()
-  private routed = ''
-  private written = ''
-  private said = ''
-  /** Of the store; '': it answers. */
-  private trouble = ''
-  private readonly faults = new Faults()
-  private timer: NodeJS.Timeout | null = null
-  private due = 0
-  private stopped = false
-
-  constructor(parts: FlannelParts, file: FlannelConfig, config: Config, underlay: readonly LocalAddress[]) {
-    this.p = parts
-    this.file = file
-    this.config = config
-    this.underlay = underlay
-    this.mac = file.mac ?? vtepMac(file, config, underlay)
-    this.follower = parts.follow(file, config, this.identity(), this.subnetFile)
-    this.follower.on('change', () => this.gather(0))
-    this.follower.on('trouble', (why) => {
-      this.trouble = why
-      parts.log.warn(`network ${file.name}: ${why}`)
-    })
-    this.follower.on('well', () => {
-      this.trouble = ''
-      parts.log.info(`network ${file.name}: the store answers again`)
-    })
-    this.follower.start()
-  }
-
-  /** Whether `change` is enough. */
-  isSame(file: FlannelConfig): boolean {
-    const key = (of: FlannelConfig) => JSON.stringify([of.prefix, of.mac, of.security])
-    return key(file) === key(this.file)
-  }
-
-  change(file: FlannelConfig, config: Config, underlay: readonly LocalAddress[]): void {
-    this.file = file
-    this.config = config
-    this.underlay = underlay
-    this.follower.setIdentity(this.identity())
-    this.gather(0)
-  }
-
-  hostChanged(): void {
-    const { current } = this.follower
-    if (current && this.placer && this.isDirect(current)) this.gather(GATHER)
-  }
-
-  async stop(release: boolean): Promise<void> {
-    this.stopped = true
-    if (this.timer) clearTimeout(this.timer)
-    this.timer = null
-    this.network = null
-    this.rules = null
-    this.p.direct.clear(this.file.name)
-    await this.follower.stop(release)
-  }
-
-  /** Why the network is not there. While it is, the store may be away. */
-  undesired(): Undesired[] {
-    const why = this.said || this.trouble || 'nothing was heard of the store yet'
-    if (this.ready) this.faults.clear('network')
-    else this.faults.note('network', this.file.name, 'joined', `not joined: ${why}`, Date.now())
-    return this.faults.list()
-  }
-
-  async leases(): Promise<LeaseRow[]> {
-    const { current } = this.follower
-    if (!current) return []
-    const known = [current.own, ...current.members.values(), ...current.ignored.flatMap(({ lease }) => lease ?? [])]
-    const expiries = await this.follower.expiries(known.map(({ key }) => key))
-    const isPlaced = (peer: string): boolean => this.p.overlay().isPlaced(this.file.name, peer)
-    const { places, said: fault } = this
-    return leaseRows(current, { network: this.file.name, fault, places, isPlaced, expiries, now: Date.now() })
-  }
-
-  async announce({ publicKey }: Config): Promise<void> {
-    if (this.file.security !== 'secure' || publicKey === this.config.publicKey || !this.ready) return
-    this.follower.setIdentity({ ...this.identity(), publicKey })
-    const end = performance.now() + TAKEN
-    while (this.follower.current?.own.publicKey !== publicKey && performance.now() < end) await pause(LOOK)
-    await pause(HEARD)
-  }
-
-  private get subnetFile(): string {
-    return this.file.subnetFile ?? join(this.p.runtimeDir, 'subnet.env')
-  }
-
-  private identity(): Identity {
-    const { node, publicKey, underlay } = this.config
-    const of = (v6: boolean) => this.underlay.find((l) => l.v6 === v6)?.address ?? null
-    return {
-      node,
-      publicIp: of(false),
-      publicIpv6: of(true),
-      // Of two devices in flannel, of one here: each end writes to what the other's lease says.
-      vtepMac: this.mac,
-      vtepMac6: this.mac,
-      publicKey,
-      wireguardPort: underlay.wireguardPort,
-      secure: this.file.security === 'secure',
-    }
-  }
-
-  // The first change at once, those that follow soon after it together.
-  private gather(atLeast: number): void {
-    if (this.timer || this.stopped) return
-    const wait = Math.max(atLeast, this.due - performance.now())
-    this.timer = setTimeout(() => {
-      this.timer = null
-      this.due = performance.now() + GATHER
-      void this.p.inTurn(() => this.program()).catch((error: unknown) => this.failed(error))
-    }, wait)
-  }
-
-  private async program(): Promise<void> {
-    const m = this.follower.current
-    if (!m || this.stopped) return
-    const here: Here = { ...this.here(), onLink: this.isDirect(m) ? linkFinder() : () => null }
-    const { network, mtu } = desiredNetwork(this.file, m, here)
-    const fault = storeFault(this.file, m.config, here) ?? (network && clash(network, this.p.others(this.config)))
-    if (fault !== null) {
-      this.say(fault)
-      await this.become(null)
-      return
-    }
-    this.place(m, here)
-    if (network && (await this.p.overlay().setMembers(this.file.name, peersOf(this.places.values()))))
-      this.gather(GATHER)
-    const rules = memberRules(this.file, m, network?.interface ?? '', this.config.underlay.wireguardPort)
-    const isNew = JSON.stringify(rules) !== JSON.stringify(this.rules)
-    this.rules = rules
-    if (isNew) await this.p.applyRules()
-    await this.become(network)
-    this.route(m.config)
-    this.say('')
-    if (!this.ready) this.p.log.info(`network ${this.file.name}: ${mine(m)}, ${counted(this.places.size)} in place`)
-    this.ready = true
-    this.write({ config: m.config, own: m.own, mtu, masquerade: this.config.rules.masquerade })
-    this.p.ready()
-  }
-
-  private isDirect({ config: { backend } }: Membership): boolean {
-    return backend.type === 'host-gw' || (backend.type === 'vxlan' && backend.directRouting)
-  }
-
-  private here(): Omit<Here, 'onLink'> {
-    return { underlay: this.underlay, mac: this.mac, wireguardPort: this.config.underlay.wireguardPort }
-  }
-
-  // Placers last as long as what they were made for.
-  private place(m: Membership, here: Here): void {
-    const made = JSON.stringify([this.file, m.config, this.here()])
-    if (made !== this.placedFor || !this.placer) this.placer = new Placer(this.file, m.config, here)
-    else this.placer.look(here)
-    this.placedFor = made
-    const { placer } = this
-    this.places = new Map([...m.members].map(([key, lease]) => [key, placer.place(lease)]))
-  }
-
-  private async become(network: NetworkConfig | null): Promise<void> {
-    const before = this.network
-    if (JSON.stringify(network) === JSON.stringify(before)) return
-    this.network = network
-    try {
-      await this.p.apply()
-    } catch (error) {
-      this.network = before
-      await this.p.apply()
-      throw error
-    }
-  }
-
-  private route({ ipv4, ipv6 }: StoreConfig): void {
-    const routes = [...this.places.values()].flatMap((place) => place.routes)
-    const scope = [ipv4, ipv6].flatMap((range) => range?.network ?? [])
-    const key = JSON.stringify([routes, scope])
-    if (key === this.routed) return
-    this.p.direct.set(this.file.name, routes, scope, Date.now())
-    this.routed = key
-  }
-
-  private write(env: SubnetEnv): void {
-    const key = JSON.stringify([this.subnetFile, env])
-    if (key === this.written) return
-    writeSubnetEnv(this.subnetFile, env)
-    this.written = key
-  }
-
-  private failed(error: unknown): void {
-    this.say(error instanceof Error ? error.message : String(error))
-    this.due = performance.now() + AGAIN
-    this.gather(AGAIN)
-  }
-
-  // Once for the same trouble.
-  private say(fault: string): void {
-    if (fault === this.said) return
-    this.said = fault
-    if (fault === '') this.p.log.info(`network ${this.file.name}: is there again`)
-    else {
-      this.ready = false
-      this.p.log.warn(`network ${this.file.name}: ${fault}`)
-    }
-  }
-}
-
-function peersOf(places: Iterable<MemberPlace>): Map<string, PeerConfig> {
-  const peers = new Map<string, PeerConfig>()
-  for (const place of places) for (const peer of place.peers) peers.set(peer.name, peer)
-  return peers
-}
-
-function mine({ own, config }: Membership): string {
-  return `our subnet is ${[own.subnet, own.subnet6].filter((one) => one !== null).join(' and ')}, by ${config.backend.type}`
-}
-
-function counted(members: number): string {
-  return members === 1 ? 'one other member' : `${members} other members`
 }

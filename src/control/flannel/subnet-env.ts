@@ -17,6 +17,9 @@ import { addressText, network as networkOf, parseCidr } from '../cidr.ts'
 import type { Subnets } from './lease.ts'
 import type { Lease, StoreConfig } from './model.ts'
 
+/** Of the file: for all to read, whatever the umask is. */
+export const MODE = 0o644
+
 export interface SubnetEnv {
   readonly config: StoreConfig
   readonly own: Pick<Lease, 'subnet' | 'subnet6'>
@@ -39,15 +42,14 @@ export function subnetEnvText({ config, own, mtu, masquerade }: SubnetEnv): stri
 }
 
 /** Throws what the file system says. */
-export function writeSubnetEnv(path: string, env: SubnetEnv): void {
+export function writeSubnetEnv(path: string, text: string): void {
   const dir = dirname(path)
   mkdirSync(dir, { recursive: true, mode: 0o755 })
   const made = join(dir, `.subnet-${randomBytes(6).toString('hex')}`)
-  const fd = openSync(made, 'wx', 0o644)
+  const fd = openSync(made, 'wx', MODE)
   try {
-    // Whatever the umask is.
-    fchmodSync(fd, 0o644)
-    writeFileSync(fd, subnetEnvText(env))
+    fchmodSync(fd, MODE)
+    writeFileSync(fd, text)
     fsyncSync(fd)
     renameSync(made, path)
   } catch (error) {

@@ -28,7 +28,13 @@ describe('config', () => {
 
   test('check takes -c as well, and has JSON', async () => {
     const { stdout } = await typed(['config', 'check', '-c', temporaryFile(GOOD), '--json'])
-    expect(JSON.parse(stdout)).toEqual({ schema: 1, node: 'host-a', networks: ['blue'], peers: ['host-b'] })
+    expect(JSON.parse(stdout)).toEqual({ schema: 1, node: 'host-a', networks: ['blue'], peers: ['host-b'], notes: [] })
+  })
+
+  test('check names what is no fault and may surprise', async () => {
+    const path = temporaryFile('masquerade: true\nnetworks: { blue: { vni: 42, security: plain, netns: tenant } }\n')
+    const { code, stderr } = await typed(['config', 'check', path])
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/^vtepd: networks\.blue\.netns: .* masquerade .*\n$/)])
   })
 
   test('check reads key files, and finds them from the directory of the file', async () => {

@@ -262,3 +262,27 @@ test('a new key that never has a session is taken at its word in the end; one th
     [1, 1],
   ])
 })
+
+test('a new key that nobody uses is not gone over to while the old one carries, for the time that it can', async () => {
+  let owner = NONE
+  const members = new Members({
+    mailbox: {
+      ask: async (o: Order & { kind: 'change-peers' }) => {
+        for (const { tunnel, prefixes } of o.peers) if (prefixes.length > 0) owner = tunnel
+        return o.peers.map(({ tunnel }) => tunnel)
+      },
+    } as never,
+    far: async (p) => ({ far: farBehind(p.publicKey === KEY_B ? 0 : 1, p, NETWORK), address: null, port: 0 }),
+    release: async () => {},
+    call: () => {},
+    isUp: (key) => key === KEY_B,
+  })
+  const say = (publicKey: string, now: number) =>
+    members.apply(0, NETWORK, named({ ...member(2, host(2)), publicKey }), { all: false, now })
+  await say(KEY_B, 0)
+  await say(KEY_C, 10)
+  await say(KEY_C, 180_009)
+  expect(owner).toBe(0)
+  await say(KEY_C, 180_010)
+  expect(owner).toBe(1)
+})

@@ -347,8 +347,16 @@ describe('layer 3', () => {
     expect(text(sent!.bytes.subarray(8, 14))).toBe('ffffffffffff')
   })
 
+  const to = (...address: number[]): Uint8Array => {
+    const bytes = frames.udp4.slice(14)
+    bytes.set(address, 16)
+    return bytes
+  }
+
   test.each([
     ['no route', frames.tcp6.subarray(14), 'no-route', [REST]],
+    ['what is for all', to(255, 255, 255, 255), 'no-route', [ONE]],
+    ['what is for a group', to(224, 0, 0, 251), 'no-route', [ONE]],
     ['no IP version', hex(`30${'00'.repeat(40)}`), 'not-ip', [ONE]],
     ['a cut packet', frames.tcp4.subarray(14, 40), 'truncated', [ONE]],
     ['a cut header', frames.tcp4.subarray(14, 30), 'truncated', [ONE]],

@@ -584,6 +584,29 @@ describe('a new key of our own', () => {
   })
 })
 
+describe('a new key of our own that the far end will hear of', () => {
+  it('asks with the next that is sent, which goes on as before until there is another session', () => {
+    const b = new Bench()
+    b.send()
+    b.begin(true)
+    b.said()
+    b.pass(SECOND)
+    b.peers.renew(ID)
+    expect(b.said()).toEqual([])
+    expect(local(b.send())).toBe(100)
+    expect(local(b.send())).toBe(100)
+    expect(b.said()).toEqual(['1 initiate 3'])
+    b.pass(5 * SECOND)
+    expect(b.said()).toEqual(['6 forget 3', '6 initiate 3'])
+    b.begin(true)
+    expect(local(b.send())).toBe(101)
+    b.said()
+    b.pass(SECOND)
+    expect(local(b.send())).toBe(101)
+    expect(b.said()).toEqual([])
+  })
+})
+
 describe('a peer that is removed', () => {
   it('takes its sessions and what waits with it', () => {
     const b = new Bench()

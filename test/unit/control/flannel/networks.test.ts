@@ -26,8 +26,12 @@ test('a network that is not there says why', async () => {
     applyRules: async () => {},
     inTurn: (change) => change(),
     ready: () => said.push('ready'),
+    repaired: () => {},
   })
+  // Nor is anything ready before it is known what there is.
+  expect(flannels.ready).toBe(false)
   await flannels.sync(parse(CONFIG), [])
+  expect(flannels.ready).toBe(false)
   const have = () => flannels.undesired().map((u) => `${u.where}: ${u.what} is ${u.have}`)
   expect(have()).toEqual(['pods: network is not joined: nothing was heard of the store yet'])
   follower.emit('trouble', 'no subnet of 10.42.0.0/16 is free')

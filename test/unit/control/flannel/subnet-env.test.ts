@@ -51,8 +51,8 @@ describe('the file', () => {
     const path = join(dir, 'run', 'subnet.env')
     const mask = process.umask(0o077)
     try {
-      writeSubnetEnv(path, FOUR)
-      writeSubnetEnv(path, { ...FOUR, mtu: 1400 })
+      writeSubnetEnv(path, FOUR_TEXT)
+      writeSubnetEnv(path, FOUR_TEXT.replace('1450', '1400'))
     } finally {
       process.umask(mask)
     }
