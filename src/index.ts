@@ -2,11 +2,11 @@
 
 import { hostname } from 'node:os'
 import { type Agent as RunningAgent, startAgent } from './agent.ts'
-import type { Status } from './control/api.ts'
-import { parseConfig } from './control/config.ts'
+import type { Status } from './control/api/api.ts'
+import { parseConfig } from './control/config/config.ts'
 import { createLog, type Level } from './log.ts'
 
-export type { Status } from './control/api.ts'
+export type { Status } from './control/api/api.ts'
 
 export interface CreateAgentOptions {
   /** Where the control socket is made. Default /run/vtepd. */

@@ -1,6 +1,6 @@
 // `vtepd config check` and `vtepd config schema`: what a configuration says before an agent runs it.
-import { jsonSchema } from '../control/config.ts'
-import { notesOf } from '../control/notes.ts'
+import { jsonSchema } from '../control/config/config.ts'
+import { notesOf } from '../control/config/notes.ts'
 import { configPlace } from './config-place.ts'
 import { readConfig } from './config-source.ts'
 import { DONE } from './exit.ts'

@@ -1,6 +1,6 @@
 // vtepd demo: two hosts on this machine, an agent in each, a secure network and a plain one between them; pings and throughput
 // beside the kernel's own VXLAN device. What it makes is gone when it ends, however it ends (lab/lab.ts).
-import type { Status } from '../control/api.ts'
+import type { Status } from '../control/api/api.ts'
 import { type LabAgent, startAgent } from '../lab/agent.ts'
 import { isInstalled } from '../lab/command.ts'
 import { addKernelVxlan } from '../lab/kernel-vxlan.ts'

@@ -1,5 +1,5 @@
 // `vtepd fdb`: which station is behind which VTEP; `add` binds one until the agent stops, `del` forgets one.
-import type { FdbEntry } from '../control/api.ts'
+import type { FdbEntry } from '../control/api/api.ts'
 import { Client } from './client.ts'
 import { DONE } from './exit.ts'
 import type { Flags } from './flags.ts'

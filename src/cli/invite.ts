@@ -1,8 +1,8 @@
 // `vtepd invite NAME`: a token for another host on stdout, and what to do with it on stderr.
 import { unlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { type Invited, type InviteRequest, invite as inviteHere } from '../control/invite.ts'
-import { remember } from '../control/membership.ts'
+import { type Invited, type InviteRequest, invite as inviteHere } from '../control/join/invite.ts'
+import { remember } from '../control/join/membership.ts'
 import { Client, withoutAgent } from './client.ts'
 import { DONE, Failure, NOT_RUNNING } from './exit.ts'
 import type { Flags } from './flags.ts'

@@ -1,11 +1,11 @@
 // `vtepd join [TOKEN]`: this host becomes a member of the network that the token invites it to. Where no agent runs, one without
 // networks does the exchange in this process; what it learned is written, and then the agent is started for good.
 import type { Agent } from '../agent.ts'
-import type { Home } from '../control/home.ts'
-import { NO_RULES } from '../control/host-rules.ts'
-import type { Joined, JoinRequest } from '../control/join.ts'
-import type { Config } from '../control/model.ts'
-import { decodeToken, type Token, TokenError } from '../control/token.ts'
+import type { Config } from '../control/config/model.ts'
+import { NO_RULES } from '../control/firewall/host-rules.ts'
+import type { Home } from '../control/join/home.ts'
+import type { Joined, JoinRequest } from '../control/join/join.ts'
+import { decodeToken, type Token, TokenError } from '../control/join/token.ts'
 import { createLog } from '../log.ts'
 import { Client, withoutAgent } from './client.ts'
 import { DONE, Failure, INTERRUPTED, NOT_RUNNING, USAGE } from './exit.ts'

@@ -1,5 +1,5 @@
 // `vtepd leases`: the members of flannel networks as the store has them, and what became of each here.
-import type { LeaseRow } from '../control/api.ts'
+import type { LeaseRow } from '../control/api/api.ts'
 import { Client } from './client.ts'
 import { DONE } from './exit.ts'
 import type { Flags } from './flags.ts'

@@ -1,5 +1,5 @@
 // `vtepd neigh`: which MAC has an address in a layer 2 network, as ARP and neighbour discovery said.
-import type { NeighbourEntry } from '../control/api.ts'
+import type { NeighbourEntry } from '../control/api/api.ts'
 import { Client } from './client.ts'
 import { DONE } from './exit.ts'
 import type { Flags } from './flags.ts'

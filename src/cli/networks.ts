@@ -1,5 +1,5 @@
 // `vtepd networks`: the networks of the running agent.
-import type { NetworkStatus } from '../control/api.ts'
+import type { NetworkStatus } from '../control/api/api.ts'
 import { Client } from './client.ts'
 import { DONE } from './exit.ts'
 import type { Flags } from './flags.ts'

@@ -1,8 +1,8 @@
 // This host for `invite` and `join` while no agent runs: its configuration is read here, and only read.
 import { dirname, resolve } from 'node:path'
-import { callableAt, type Home, hostView } from '../control/home.ts'
-import type { Config } from '../control/model.ts'
-import { type LocalAddress, underlayOf } from '../control/underlay.ts'
+import type { Config } from '../control/config/model.ts'
+import { callableAt, type Home, hostView } from '../control/join/home.ts'
+import { type LocalAddress, underlayOf } from '../control/upkeep/underlay.ts'
 import { configPlace } from './config-place.ts'
 import { readConfig, readConfigIfAny } from './config-source.ts'
 import { Failure, USAGE } from './exit.ts'

@@ -1,7 +1,7 @@
 // The command line to a command and its flags, by yargs, which is fed the table of commands.ts and says what is wrong in one
 // line. Nothing runs here. Lines in plain form do not come here (plain.ts).
 import yargs, { type Argv } from 'yargs'
-import { nearest } from '../control/fault.ts'
+import { nearest } from '../control/config/fault.ts'
 import { version } from '../version.ts'
 import { COMMANDS, type Command, type Flag, flagsOf, GLOBAL_FLAGS } from './commands.ts'
 import { Failure, USAGE } from './exit.ts'

@@ -1,5 +1,5 @@
 // `vtepd peers`: the peers of the running agent.
-import type { PeerStatus } from '../control/api.ts'
+import type { PeerStatus } from '../control/api/api.ts'
 import { Client } from './client.ts'
 import { DONE } from './exit.ts'
 import type { Flags } from './flags.ts'

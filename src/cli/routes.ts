@@ -1,5 +1,5 @@
 // `vtepd routes`: which prefix of which layer 3 network goes to which peer.
-import type { RouteEntry } from '../control/api.ts'
+import type { RouteEntry } from '../control/api/api.ts'
 import { Client } from './client.ts'
 import { DONE } from './exit.ts'
 import type { Flags } from './flags.ts'

@@ -1,5 +1,5 @@
 // `vtepd status`: the node, its networks and peers, traffic, drops and offloads; with --watch again every second, with rates.
-import type { NetworkStatus, Status } from '../control/api.ts'
+import type { NetworkStatus, Status } from '../control/api/api.ts'
 import * as drop from '../drop.ts'
 import { Client } from './client.ts'
 import { DONE } from './exit.ts'

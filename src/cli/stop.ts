@@ -1,7 +1,7 @@
 // `vtepd stop`: asks the agent to end and waits until its socket is gone, which is the last thing that it cleans up.
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Firewall } from '../control/firewall.ts'
+import { Firewall } from '../control/firewall/firewall.ts'
 import { ToolError } from '../host/firewall.ts'
 import { NO_LOG } from '../log.ts'
 import { Client } from './client.ts'

@@ -1,5 +1,5 @@
 // `vtepd where WHAT`: all that is known of an address, a MAC or an interface, and where each fact was learned.
-import type { Found } from '../control/api.ts'
+import type { Found } from '../control/api/api.ts'
 import { Client } from './client.ts'
 import { DONE, FAILED } from './exit.ts'
 import type { Flags } from './flags.ts'

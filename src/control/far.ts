@@ -5,8 +5,8 @@ import { pathMtu } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import { keyWords } from '../overlay/vteps.ts'
 import * as cidr from './cidr.ts'
-import { type GroupPlace, groupSockaddr } from './group.ts'
-import type { NetworkConfig, PeerConfig } from './model.ts'
+import type { NetworkConfig, PeerConfig } from './config/model.ts'
+import { type GroupPlace, groupSockaddr } from './upkeep/group.ts'
 
 /** In clear text, at an address. */
 export function far(peer: PeerConfig, n: NetworkConfig, address: string, port: number, pool: number): Far {

@@ -2,7 +2,7 @@
 // time. What is wanted is compared with what is placed, and the data thread hears of the difference alone. Several members may
 // have one far end (an old lease of a host beside its new one): it gets what is behind all of them. Cold.
 import type { Far, Mailbox } from '../datapath/mailbox.ts'
-import type { NetworkConfig, PeerConfig } from './model.ts'
+import type { NetworkConfig, PeerConfig } from './config/model.ts'
 import type { PlacedPeer } from './placed-peer.ts'
 
 /** Milliseconds that a new key may take for its first session: when the old one has none, and as long as that may have one. */

@@ -1,7 +1,7 @@
 // Endpoints that are names, looked up again and again: in plain networks nothing else tells that a peer has moved. Cold.
 import { isIP } from 'node:net'
 import { Resolver } from './resolve.ts'
-import type { LocalAddress } from './underlay.ts'
+import type { LocalAddress } from './upkeep/underlay.ts'
 
 /** Milliseconds: names are looked up again, and sooner while one has no address. */
 const AGAIN = 60_000

@@ -1,5 +1,5 @@
 // A peer's place in a network as the data thread has it. Cold.
-import type { PeerConfig } from './model.ts'
+import type { PeerConfig } from './config/model.ts'
 
 export interface PlacedPeer {
   readonly peer: PeerConfig

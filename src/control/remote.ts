@@ -9,10 +9,10 @@ import {
   TUNNEL_TX_BYTES,
   TUNNEL_UP,
 } from '../counters.ts'
-import { endpointText } from './endpoint.ts'
-import type { PeerConfig } from './model.ts'
-import type { PeerSession } from './report.ts'
-import type { Seen } from './wg-state.ts'
+import type { PeerSession } from './api/report.ts'
+import { endpointText } from './config/endpoint.ts'
+import type { PeerConfig } from './config/model.ts'
+import type { Seen } from './wg/state.ts'
 
 export interface Place {
   readonly address: string

@@ -1,7 +1,7 @@
 // Peers' endpoints as addresses. An address is itself; a name is looked up, again every minute, since addresses change.
 import { lookup } from 'node:dns/promises'
 import { isIP, isIPv6 } from 'node:net'
-import type { LocalAddress } from './underlay.ts'
+import type { LocalAddress } from './upkeep/underlay.ts'
 
 export class Resolver {
   private readonly known = new Map<string, string>()

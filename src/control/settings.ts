@@ -1,8 +1,8 @@
 // A network's settings as the data thread is told of them. Cold.
 import type { Settings } from '../datapath/mailbox.ts'
 import { ANY, CIDRS, PEERS } from '../overlay/networks.ts'
+import type { NetworkConfig } from './config/model.ts'
 import { macBytes, range } from './far.ts'
-import type { NetworkConfig } from './model.ts'
 
 /** `mac`: the device's; `group`: number of its multicast group's socket, or 0. */
 export function settingsOf(n: NetworkConfig, mac: string, group: number): Settings {

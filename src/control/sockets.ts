@@ -19,10 +19,10 @@ import {
 } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import { tagOf } from '../overlay/networks.ts'
-import { type GroupPlace, groupSockaddr } from './group.ts'
-import type { Config, NetworkConfig } from './model.ts'
+import type { Config, NetworkConfig } from './config/model.ts'
 import { codeOf, Refusal, refusalFrom } from './refusal.ts'
-import type { LocalAddress } from './underlay.ts'
+import { type GroupPlace, groupSockaddr } from './upkeep/group.ts'
+import type { LocalAddress } from './upkeep/underlay.ts'
 
 /** RFC 6335 §6: the dynamic ports. */
 const DYNAMIC_FIRST = 49152

@@ -2,7 +2,7 @@
 // One that cannot be read is put aside, and what was in it is forgotten: an agent starts all the same. Cold.
 import { readFileSync, renameSync } from 'node:fs'
 import type * as z from 'zod'
-import { FileChange } from './conf-files.ts'
+import { FileChange } from './join/conf-files.ts'
 
 /** null: nothing is remembered. `said` hears of a file that cannot be read, or was put aside. */
 export function loadState<T>(path: string, schema: z.ZodType<T>, said: (line: string) => void): T | null {

@@ -1,9 +1,9 @@
 // Any bytes at all as a message of another agent's control thread, and any text as a token: nothing throws but what is meant to,
 // and what is read is written as it came.
 import { expect, it } from 'vitest'
-import { type JoinMessage, readMessage, writeMessage } from '../../src/control/join-message.ts'
+import { type JoinMessage, readMessage, writeMessage } from '../../src/control/join/join-message.ts'
+import { decodeToken, encodeToken, TokenError } from '../../src/control/join/token.ts'
 import { Secret } from '../../src/control/secret.ts'
-import { decodeToken, encodeToken, TokenError } from '../../src/control/token.ts'
 import { KEY_C } from '../support/config.ts'
 import { generator, seed } from '../support/seed.ts'
 

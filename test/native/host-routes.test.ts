@@ -3,7 +3,7 @@
 //
 //   vt0 the network's device   eth0 198.18.0.1/24
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { type HostRoute, HostRoutes, type Mended } from '../../src/control/host-routes.ts'
+import { type HostRoute, HostRoutes, type Mended } from '../../src/control/upkeep/host-routes.ts'
 import { netnsPath } from '../../src/host/netdev.ts'
 import * as routes from '../../src/host/routes.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'

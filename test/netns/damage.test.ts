@@ -4,7 +4,7 @@
 //   a: agent, vt42 (tap), tn7 (tun) ─ eth0 198.18.0.1 ──── eth0 198.18.0.2 ─ the same: b
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
-import type { Undesired } from '../../src/control/api.ts'
+import type { Undesired } from '../../src/control/api/api.ts'
 import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
 import { configuration, type Keys, status, until, untilReaches } from '../support/overlay.ts'

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
-import { decodeToken } from '../../src/control/token.ts'
+import { decodeToken } from '../../src/control/join/token.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
 import { ping } from '../../src/lab/ping.ts'
 import { cannotReach, reaches, until, untilReaches } from '../support/overlay.ts'

@@ -4,7 +4,7 @@
 //   container c1: eth0 10.42.0.9 ── veth9 ─┐
 //                    vt42 (tap) ───────────┴ br0        tn7 (tun) 10.43.1.1     a ─ eth0 ── eth0 ─ b
 import { afterEach, expect, it } from 'vitest'
-import type { Found, RouteEntry } from '../../src/control/api.ts'
+import type { Found, RouteEntry } from '../../src/control/api/api.ts'
 import { startAgent } from '../../src/lab/agent.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { configuration, fdbOf, type Keys, networkOf, reaches, until, untilReaches, vtepd } from '../support/overlay.ts'

@@ -3,9 +3,9 @@
 //
 //   10.42.1.1 ─ host 1 ══ wire ══ host 2 ─ 10.42.2.1          host 1's key changes at 10 s
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { NetworkConfig, PeerConfig } from '../../src/control/config/model.ts'
 import { farBehind } from '../../src/control/far.ts'
 import { Members } from '../../src/control/members.ts'
-import type { NetworkConfig, PeerConfig } from '../../src/control/model.ts'
 import { generate, type KeyPair } from '../../src/crypto/x25519.ts'
 import type { Order } from '../../src/datapath/mailbox.ts'
 import { ready } from '../../src/wireguard/handshakes.ts'

@@ -11,11 +11,11 @@ import {
   type Profile,
   type RouteEntry,
   type Status,
-} from '../../src/control/api.ts'
-import type { Invited, InviteRequest } from '../../src/control/invite.ts'
-import type { Joined, JoinRequest } from '../../src/control/join.ts'
-import { Metrics } from '../../src/control/metrics.ts'
-import { fileHeader, LINKTYPE_ETHERNET } from '../../src/control/pcap.ts'
+} from '../../src/control/api/api.ts'
+import { Metrics } from '../../src/control/api/metrics.ts'
+import { fileHeader, LINKTYPE_ETHERNET } from '../../src/control/api/pcap.ts'
+import type { Invited, InviteRequest } from '../../src/control/join/invite.ts'
+import type { Joined, JoinRequest } from '../../src/control/join/join.ts'
 
 /** Seconds since the epoch, as the fake's clock has them. */
 export const EPOCH = 1_700_000_000

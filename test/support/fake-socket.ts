@@ -1,7 +1,7 @@
 // A fake agent behind a real socket, in a directory of its own, for the commands that ask one.
 import { onTestFinished } from 'vitest'
-import { record } from '../../src/control/pcap.ts'
-import { ControlSocket } from '../../src/control/socket.ts'
+import { record } from '../../src/control/api/pcap.ts'
+import { ControlSocket } from '../../src/control/api/socket.ts'
 import { FakeAgent } from './fake-agent.ts'
 import { temporaryDir } from './temporary.ts'
 

@@ -6,7 +6,7 @@
 //   k kernel 198.18.0.3 ┘           pods: 10.42.N.1 on lo
 import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import type { LeaseRow } from '../../src/control/api.ts'
+import type { LeaseRow } from '../../src/control/api/api.ts'
 import type { LabAgent } from '../../src/lab/agent.ts'
 import { etcdDir } from '../../src/lab/etcd.ts'
 import { type End, type Host, Lab } from '../../src/lab/lab.ts'

@@ -1,5 +1,5 @@
 // Host rules for tests: a flannel network's, as the agent gets them.
-import type { HostRules } from '../../src/control/host-rules.ts'
+import type { HostRules } from '../../src/control/firewall/host-rules.ts'
 
 /** Masquerade and forward of a member that has leased 10.42.1.0/24 of 10.42.0.0/16, and its IPv6 likewise. */
 export const FLANNEL: HostRules = {

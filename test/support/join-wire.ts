@@ -1,7 +1,13 @@
 // Two agents' control threads with a bad wire between them, in virtual time: messages get lost, come twice, overtake each other. One
 // side asks (Asker), the other answers (Answers).
-import { Answers, Asker } from '../../src/control/asker.ts'
-import { type Answer, type JoinMessage, type Reply, type Request, readMessage } from '../../src/control/join-message.ts'
+import { Answers, Asker } from '../../src/control/join/asker.ts'
+import {
+  type Answer,
+  type JoinMessage,
+  type Reply,
+  type Request,
+  readMessage,
+} from '../../src/control/join/join-message.ts'
 import { generator } from './seed.ts'
 
 export interface WireOptions {

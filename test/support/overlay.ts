@@ -1,7 +1,7 @@
 // Agents on the hosts of a lab: their configurations, and what they are asked in tests.
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
-import type { FdbEntry, NetworkStatus, Status } from '../../src/control/api.ts'
+import type { FdbEntry, NetworkStatus, Status } from '../../src/control/api/api.ts'
 import type { LabAgent } from '../../src/lab/agent.ts'
 import { built } from '../../src/lab/built.ts'
 import type { Result } from '../../src/lab/command.ts'

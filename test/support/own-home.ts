@@ -2,9 +2,9 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { mainFile, readConfig } from '../../src/cli/config-source.ts'
-import { ConfigError } from '../../src/control/config.ts'
-import type { Home, HostAddress } from '../../src/control/home.ts'
-import type { Config } from '../../src/control/model.ts'
+import { ConfigError } from '../../src/control/config/config.ts'
+import type { Config } from '../../src/control/config/model.ts'
+import type { Home, HostAddress } from '../../src/control/join/home.ts'
 import { temporaryDir } from './temporary.ts'
 
 export class OwnHome implements Home {

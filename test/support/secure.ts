@@ -2,7 +2,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { PeerStatus } from '../../src/control/api.ts'
+import type { PeerStatus } from '../../src/control/api/api.ts'
 import type { LabAgent } from '../../src/lab/agent.ts'
 import type { Host, Lab } from '../../src/lab/lab.ts'
 import { type Keys, status, until } from './overlay.ts'

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join, relative } from 'node:path'
-import type { Status } from '../../src/control/api.ts'
+import type { Status } from '../../src/control/api/api.ts'
 import { built } from '../../src/lab/built.ts'
 import { CommandError, type Result } from '../../src/lab/command.ts'
 import type { Host } from '../../src/lab/lab.ts'

@@ -1,9 +1,9 @@
 // Both ends of a UAPI socket for tests: a target that keeps a device and nothing else, and a client.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import type { DeviceChange, UapiDevice } from '../../src/control/uapi.ts'
-import type { UapiTarget } from '../../src/control/uapi-socket.ts'
-import { type Seen, WgState } from '../../src/control/wg-state.ts'
+import { type Seen, WgState } from '../../src/control/wg/state.ts'
+import type { DeviceChange, UapiDevice } from '../../src/control/wg/uapi.ts'
+import type { UapiTarget } from '../../src/control/wg/uapi-socket.ts'
 
 /** A device without packets. */
 export class FakeDevice implements UapiTarget {

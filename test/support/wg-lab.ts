@@ -1,7 +1,7 @@
 // WireGuard devices in user space, ours and wireguard-go's, on the hosts of a lab; wg(8) configures both.
 import { randomBytes } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
-import { UAPI_DIRECTORY } from '../../src/control/uapi-socket.ts'
+import { UAPI_DIRECTORY } from '../../src/control/wg/uapi-socket.ts'
 import { built } from '../../src/lab/built.ts'
 import type { Host } from '../../src/lab/lab.ts'
 import { until } from './overlay.ts'

@@ -1,8 +1,8 @@
 // The files that `control.etcd` names: certificates as PEM, a password. Read when the configuration is, to say what is wrong with
 // them, and again for every connection, so that what is renewed on disk is used. Cold.
 import { readFileSync, readSync } from 'node:fs'
+import type { EtcdConfig } from '../config/model.ts'
 import { type KeyFault, readOwnFile, shellWord } from '../key-file.ts'
-import type { EtcdConfig } from '../model.ts'
 import { Secret } from '../secret.ts'
 import { StoreError } from './kv.ts'
 import type { Credentials } from './link.ts'

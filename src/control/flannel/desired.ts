@@ -2,11 +2,11 @@
 // with its device, a peer for each member, or a plain route to it. Pure; read docs/flannel.md first. Cold.
 import { isIPv4 } from 'node:net'
 import * as cidr from '../cidr.ts'
-import { overhead } from '../device.ts'
+import type { FlannelConfig, NetworkConfig, PeerConfig } from '../config/model.ts'
 import { keyFromBase64 } from '../key.ts'
-import type { FlannelConfig, NetworkConfig, PeerConfig } from '../model.ts'
 import { Secret } from '../secret.ts'
-import type { LocalAddress } from '../underlay.ts'
+import { overhead } from '../upkeep/device.ts'
+import type { LocalAddress } from '../upkeep/underlay.ts'
 import type { Backend, Lease, Membership, StoreConfig } from './model.ts'
 
 /** What stock WireGuard members take off the underlay's MTU, whatever its family. */

@@ -1,9 +1,9 @@
 // Members that are reached without a tunnel: who is on a link of ours, and the host's routes to their subnets. Cold.
 import * as netdev from '../../host/netdev.ts'
 import * as routes from '../../host/routes.ts'
-import type { Undesired } from '../api.ts'
+import type { Undesired } from '../api/api.ts'
 import { type Cidr, covers, parseAddress, parseCidr } from '../cidr.ts'
-import { type HostRoute, HostRoutes, type Mended } from '../host-routes.ts'
+import { type HostRoute, HostRoutes, type Mended } from '../upkeep/host-routes.ts'
 import type { DirectRoute } from './desired.ts'
 
 /** One of them, and whether the host has it. */

@@ -1,9 +1,9 @@
 // Begins to follow one network in the store that the configuration names. Cold.
 import { randomBytes } from 'node:crypto'
 import type { Log } from '../../log.ts'
+import type { Config, FlannelConfig } from '../config/model.ts'
 import { Etcd } from '../etcd/etcd.ts'
 import { credentialsOf } from '../etcd/files.ts'
-import type { Config, FlannelConfig } from '../model.ts'
 import { Refusal } from '../refusal.ts'
 import { StoreFollower } from './follower.ts'
 import type { Follower, Identity } from './model.ts'

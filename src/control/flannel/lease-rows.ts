@@ -1,5 +1,5 @@
 // What `vtepd leases` says of a flannel network: its members and what became of them. Pure; cold.
-import type { LeaseRow } from '../api.ts'
+import type { LeaseRow } from '../api/api.ts'
 import { cidrText } from '../cidr.ts'
 import type { MemberPlace } from './desired.ts'
 import { parseKey } from './lease.ts'

@@ -1,8 +1,8 @@
 // The flannel networks of this host (network.ts): which there are, and what the rest of the agent asks of all of them. Cold.
-import type { LeaseRow, Undesired } from '../api.ts'
-import type { MoreNetworks } from '../host-rules.ts'
-import type { Config, NetworkConfig } from '../model.ts'
-import type { LocalAddress } from '../underlay.ts'
+import type { LeaseRow, Undesired } from '../api/api.ts'
+import type { Config, NetworkConfig } from '../config/model.ts'
+import type { MoreNetworks } from '../firewall/host-rules.ts'
+import type { LocalAddress } from '../upkeep/underlay.ts'
 import { DirectRoutes, type OnHost } from './direct.ts'
 import { Flannel, type FlannelsParts } from './network.ts'
 

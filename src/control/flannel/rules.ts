@@ -1,6 +1,7 @@
 // What the host's firewall has to know of a flannel network. Pure; cold.
-import type { MoreNetworks } from '../host-rules.ts'
-import type { FlannelConfig } from '../model.ts'
+
+import type { FlannelConfig } from '../config/model.ts'
+import type { MoreNetworks } from '../firewall/host-rules.ts'
 import type { Membership } from './model.ts'
 
 /** `device`: the network's; '' with a back end that has none. */

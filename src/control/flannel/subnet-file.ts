@@ -1,9 +1,9 @@
 // subnet.env as it should be on the host: written when what is in it changes, and put back when somebody removes or alters it. The
 // kernel tells of a file only as long as its directory is the same one, so it is looked at instead: a hundred bytes. Cold.
 import { lstatSync, readFileSync, rmSync } from 'node:fs'
-import type { Undesired } from '../api.ts'
-import { Mender, PRESENT } from '../mender.ts'
-import type { Repair } from '../repairs.ts'
+import type { Undesired } from '../api/api.ts'
+import { Mender, PRESENT } from '../upkeep/mender.ts'
+import type { Repair } from '../upkeep/repairs.ts'
 import { MODE, writeSubnetEnv } from './subnet-env.ts'
 
 export class SubnetFile {

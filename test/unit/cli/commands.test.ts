@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { COMMANDS, type Command, flagsOf, GLOBAL_FLAGS, QUICK_FLAGS } from '../../../src/cli/commands.ts'
 import { variableOf } from '../../../src/cli/flags.ts'
-import { Metrics } from '../../../src/control/metrics.ts'
+import { Metrics } from '../../../src/control/api/metrics.ts'
 import { EPOCH, STATUS } from '../../support/fake-agent.ts'
 
 const page = readFileSync('docs/command-line.md', 'utf8')

@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readConfig } from '../../../src/cli/config-source.ts'
-import { ConfigError } from '../../../src/control/config.ts'
-import type { Config } from '../../../src/control/model.ts'
+import { ConfigError } from '../../../src/control/config/config.ts'
+import type { Config } from '../../../src/control/config/model.ts'
 import { temporaryDir } from '../../support/temporary.ts'
 
 /** Writes files by their names below a directory of their own; vtepd.yaml is the main one. */

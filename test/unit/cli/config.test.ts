@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { jsonSchema } from '../../../src/control/config.ts'
+import { jsonSchema } from '../../../src/control/config/config.ts'
 import { typed } from '../../support/command-line.ts'
 import { OTHER, PRIVATE, PUBLIC } from '../../support/rfc7748.ts'
 import { temporaryDir, temporaryFile } from '../../support/temporary.ts'

@@ -1,8 +1,8 @@
 // `vtepd invite` and `vtepd join` as people run it, against a fake agent; see main.test.ts.
 import { describe, expect, test } from 'vitest'
-import { ApiError } from '../../../src/control/api.ts'
+import { ApiError } from '../../../src/control/api/api.ts'
+import { encodeToken } from '../../../src/control/join/token.ts'
 import { Secret } from '../../../src/control/secret.ts'
-import { encodeToken } from '../../../src/control/token.ts'
 import { ended, start, typed } from '../../support/command-line.ts'
 import { INVITED, JOINED } from '../../support/fake-agent.ts'
 import { running } from '../../support/fake-socket.ts'

@@ -1,8 +1,8 @@
 // Members that come from the store, placed in the data thread's tables: only what changes is told.
 import { expect, test } from 'vitest'
+import type { NetworkConfig, PeerConfig } from '../../../src/control/config/model.ts'
 import { farBehind, far as farOf } from '../../../src/control/far.ts'
 import { Members } from '../../../src/control/members.ts'
-import type { NetworkConfig, PeerConfig } from '../../../src/control/model.ts'
 import type { Mailbox, Order } from '../../../src/datapath/mailbox.ts'
 import { NONE } from '../../../src/drop.ts'
 import { KEY_B, KEY_C } from '../../support/config.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { PeerConfig } from '../../../src/control/model.ts'
+import type { PeerConfig } from '../../../src/control/config/model.ts'
 import { Secret } from '../../../src/control/secret.ts'
 import { TunnelControl } from '../../../src/control/tunnels.ts'
 import { Counters } from '../../../src/counters.ts'

@@ -1,8 +1,8 @@
 // What a flannel network wants of a host, derived from what file and store say.
 import { describe, expect, test } from 'vitest'
+import type { FlannelConfig } from '../../../../src/control/config/model.ts'
 import { clash, desiredNetwork, type Here, Placer, storeFault } from '../../../../src/control/flannel/desired.ts'
 import type { Lease, Membership } from '../../../../src/control/flannel/model.ts'
-import type { FlannelConfig } from '../../../../src/control/model.ts'
 import { KEY_B, parse } from '../../../support/config.ts'
 import { DUAL, storeConfig, VXLAN } from '../../../support/flannel.ts'
 

@@ -1,9 +1,9 @@
 // A new key of a secure flannel network: said to the store first, and used only when the store has it.
 import { EventEmitter } from 'node:events'
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { Config, FlannelConfig } from '../../../../src/control/config/model.ts'
 import type { Identity } from '../../../../src/control/flannel/model.ts'
 import { Flannel } from '../../../../src/control/flannel/network.ts'
-import type { Config, FlannelConfig } from '../../../../src/control/model.ts'
 import { KEY_B, KEY_C, OWN_KEY } from '../../../support/config.ts'
 
 const FILE = { name: 'pods', security: 'secure', netns: null, mac: '02:00:00:00:00:01' } as FlannelConfig

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import type { FlannelConfig } from '../../../../src/control/config/model.ts'
 import type { Backend, Membership } from '../../../../src/control/flannel/model.ts'
 import { memberRules } from '../../../../src/control/flannel/rules.ts'
-import type { FlannelConfig } from '../../../../src/control/model.ts'
 
 const VXLAN: Backend = { type: 'vxlan', vni: 1, port: 8472, mtu: null, directRouting: false }
 
