@@ -117,12 +117,12 @@ export async function reaches(host: Host, ...addresses: string[]): Promise<void>
   }
 }
 
-/** Repeats a ping until one comes back: after something was changed. */
+/** Repeats a ping until one comes back, however late: after something was changed. ping(8) ends early when it is told of an error. */
 export async function untilReaches(host: Host, address: string): Promise<void> {
   await until(
     `${host.name} → ${address}`,
     () =>
-      host.run(['ping', '-n', '-c', '1', '-W', '0.2', address]).then(
+      host.run(['ping', '-n', '-c', '1', '-w', '5', '-i', '0.2', address]).then(
         () => true,
         () => false,
       ),

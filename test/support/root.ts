@@ -1,6 +1,6 @@
 // Tests that need the kernel's network: as root, with /dev/net/tun and iproute2. Elsewhere they skip and say why.
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, isAbsolute, join } from 'node:path'
 import { describe } from 'vitest'
 
 const CAP_NET_ADMIN = 12
@@ -35,7 +35,8 @@ function hasCapability(bit: number): boolean {
 }
 
 function isInstalled(command: string): boolean {
-  return `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter).some((dir) => {
+  const path = isAbsolute(command) ? '/' : `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`
+  return path.split(delimiter).some((dir) => {
     try {
       accessSync(join(dir, command), constants.X_OK)
       return true
