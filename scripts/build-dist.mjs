@@ -1,6 +1,6 @@
 // Makes dist/ from src/: programs, library entries and worker, each a bundle of what it needs at once, with the code they share in
-// chunks and what they need seldom in chunks of its own. Node loads a few files then instead of three hundred: a command takes
-// a third of the time, an agent half. Types beside them are tsc's; licenses.txt has the texts of what was bundled.
+// chunks and what they need seldom in chunks of its own. Node loads a few files then instead of three hundred: an agent starts
+// with half of the CPU time. Types beside them are tsc's; licenses.txt has the texts of what was bundled.
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

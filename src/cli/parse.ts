@@ -1,14 +1,14 @@
 // The command line to a command and its flags, by yargs, which is fed the table of commands.ts and says what is wrong in one
-// line. Nothing runs here. Lines in plain form do not come here (plain.ts).
+// line. Nothing runs here.
 import yargs, { type Argv } from 'yargs'
 import { nearest } from '../control/config/fault.ts'
 import { version } from '../version.ts'
 import { COMMANDS, type Command, type Flag, flagsOf, GLOBAL_FLAGS } from './commands.ts'
 import { Failure, USAGE } from './exit.ts'
-import { type Call, callOf } from './plain.ts'
+import { type Flags, join, unknownVariables } from './flags.ts'
 
 export type Parsed =
-  | Call
+  | { readonly kind: 'run'; readonly command: Command; readonly flags: Flags; readonly warnings: readonly string[] }
   /** Help or the version: goes to stdout as it is. */
   | { readonly kind: 'text'; readonly text: string }
 
@@ -51,7 +51,9 @@ export async function parse(args: readonly string[], env: NodeJS.ProcessEnv, col
   }
   if (text !== '') return { kind: 'text', text: `${text.trimEnd()}\n` }
   if (chosen === null) throw usage(args, 'no command')
-  return callOf(chosen.command, chosen.typed, env)
+  const { command, typed } = chosen
+  const flags = join(typed, [...(command.flags ?? []), ...GLOBAL_FLAGS], env)
+  return { kind: 'run', command, flags, warnings: warningsOf(env) }
 }
 
 // Thrown by a command's handler, which ends yargs' work: when a handler returns, yargs lays out a help page that nobody asked
@@ -64,6 +66,11 @@ class Chosen {
     this.command = command
     this.typed = typed
   }
+}
+
+function warningsOf(env: NodeJS.ProcessEnv): string[] {
+  const known = [...flagsOf(COMMANDS), ...GLOBAL_FLAGS]
+  return unknownVariables(env, known).map((name) => `the variable ${name} names no flag and is ignored`)
 }
 
 // Of yargs 17 and later, and missing from its types.

@@ -3,12 +3,12 @@
 import type { Command } from './commands.ts'
 import { exitCodeOf, explain, INTERRUPTED } from './exit.ts'
 import type { Flags } from './flags.ts'
-import { readPlain } from './plain.ts'
+import { parse } from './parse.ts'
 
 /** Never throws: what goes wrong is said on stderr. `columns`: width of the terminal. */
 export async function runLine(args: readonly string[], env: NodeJS.ProcessEnv, columns?: number): Promise<number> {
   try {
-    const parsed = readPlain(args, env) ?? (await (await import('./parse.ts')).parse(args, env, columns))
+    const parsed = await parse(args, env, columns)
     if (parsed.kind === 'text') {
       process.stdout.write(parsed.text)
       return 0
