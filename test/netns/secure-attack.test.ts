@@ -117,7 +117,7 @@ describeRoot('a secure network', () => {
     await untilDropped(agent, 'plain-for-secure', before, 4)
     // The socket is the plain network's, which takes its own.
     await sendFrom(c!, 4789, vxlan(44))
-    await until('grey', received, (n) => n === rx + 1)
+    await until('grey', received, (n) => n > rx)
   })
 
   it('hears VXLAN nowhere when all of its networks are secure', async () => {
