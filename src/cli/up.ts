@@ -19,6 +19,8 @@ const EXTEND = 10_000
 const PATIENCE = 10_000
 
 export async function up(flags: Flags): Promise<number> {
+  // How packages deal with Node is nothing to an operator: gRPC names a server by its address, which Node deplores on stderr.
+  process.noDeprecation = true
   const log = createLog({ level: flags.on('verbose') ? 'debug' : flags.on('quiet') ? 'warn' : 'info' })
   const quick = quickFlags(flags)
   const { file, main } = configPlace(flags)

@@ -33,7 +33,7 @@ interface End {
   roll: { readonly from: string; readonly since: number; switched: number | null } | null
 }
 
-/** What has routes: control/device. */
+/** What has routes: upkeep/device.ts. */
 interface Routed {
   setRoutes(prefixes: readonly string[], now: number): void
   changeRoutes(put: readonly string[], drop: readonly string[], now: number): void
@@ -264,12 +264,16 @@ function joined({ members }: End, network: string): PeerConfig {
   return { ...last, networks: [{ ...last.networks[0]!, network, allowedIps: [...new Set(allowedIps)] }] }
 }
 
-function behind(peer: PeerConfig, network: string): readonly string[] {
-  return peer.networks.find((place) => place.network === network)!.allowedIps
+function placeOf(peer: PeerConfig, network: string): PeerConfig['networks'][number] {
+  return peer.networks.find((place) => place.network === network)!
 }
 
-/** What of it is led into the device. */
-export function routed(peer: PeerConfig, network: string): readonly string[] {
-  const place = peer.networks.find((one) => one.network === network)!
-  return place.direct ? [] : place.allowedIps
+function behind(peer: PeerConfig, network: string): readonly string[] {
+  return placeOf(peer, network).allowedIps
+}
+
+// What of it is led into the device.
+function routed(peer: PeerConfig, network: string): readonly string[] {
+  const { direct, allowedIps } = placeOf(peer, network)
+  return direct ? [] : allowedIps
 }

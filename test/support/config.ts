@@ -1,5 +1,6 @@
 // Configurations for tests: text in, Config or faults out. Key files are named and not there: KEY_FILES says what is in them.
-import { ConfigError, fromQuickFlags, parseConfig, type QuickFlags } from '../../src/control/config/config.ts'
+import { fromQuickFlags, parseConfig, type QuickFlags } from '../../src/control/config/config.ts'
+import { ConfigError } from '../../src/control/config/error.ts'
 import type { Config } from '../../src/control/config/model.ts'
 import { base64Of, publicKeyOf } from '../../src/control/key.ts'
 import type { KeyFault } from '../../src/control/key-file.ts'

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { mainFile, readConfig } from '../../src/cli/config-source.ts'
-import { ConfigError } from '../../src/control/config/config.ts'
+import { ConfigError } from '../../src/control/config/error.ts'
 import type { Config } from '../../src/control/config/model.ts'
 import type { Home, HostAddress } from '../../src/control/join/home.ts'
 import { temporaryDir } from './temporary.ts'

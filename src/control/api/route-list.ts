@@ -3,6 +3,7 @@
 import { type Overlay, placedIn, type Running } from '../apply.ts'
 import * as cidr from '../cidr.ts'
 import type { OnHost } from '../flannel/direct.ts'
+import { nameOf } from '../flannel/lease.ts'
 import type { PlacedPeer } from '../placed-peer.ts'
 import type { RouteEntry } from './api.ts'
 
@@ -36,17 +37,12 @@ function tunnelled(overlay: Overlay, r: Running): RouteEntry[] {
   )
 }
 
-/** What a member is called that is reached without a tunnel. */
-export function peerOf(prefix: string): string {
-  return prefix.replace('/', '-')
-}
-
 function directly({ network, route, isThere }: OnHost): RouteEntry {
   const { prefix, via } = route
   return {
     network,
     prefix,
-    peer: peerOf(prefix),
+    peer: nameOf(prefix),
     via,
     interface: route.interface ?? '',
     origin: 'control',

@@ -6,11 +6,12 @@ import * as routes from '../../host/routes.ts'
 import { type Overlay, placedIn, type Running } from '../apply.ts'
 import * as cidr from '../cidr.ts'
 import type { OnHost } from '../flannel/direct.ts'
+import { nameOf } from '../flannel/lease.ts'
 import { parseMac } from '../mac.ts'
 import type { PlacedPeer } from '../placed-peer.ts'
 import type { LocalAddress } from '../upkeep/underlay.ts'
 import { ApiError, type FdbEntry, type Found, type NeighbourEntry } from './api.ts'
-import { originOf, peerOf, prefixesOf } from './route-list.ts'
+import { originOf, prefixesOf } from './route-list.ts'
 
 const NOTHING: Omit<Found, 'kind' | 'origin'> = {
   network: null,
@@ -181,7 +182,7 @@ class Search {
     return this.around.direct.filter(holds).map(({ network, route }) => {
       const r = this.overlay.running.get(network)
       const { prefix, via, interface: device } = route
-      const way = { network, device, ip: cidr.addressText(c), prefix, via, peer: peerOf(prefix) }
+      const way = { network, device, ip: cidr.addressText(c), prefix, via, peer: nameOf(prefix) }
       return { ...NOTHING, ...(r && ofNetwork(r)), kind: 'route', ...way, origin: 'control' } as const
     })
   }

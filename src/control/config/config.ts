@@ -21,7 +21,6 @@ import { schema, toJsonSchema } from './schema.ts'
 import { checkSecurity } from './security-check.ts'
 import { readSource } from './source.ts'
 
-export { ConfigError, underlayFaults } from './error.ts'
 export type { QuickFlags } from './quick.ts'
 
 export interface ConfigOptions {

@@ -66,8 +66,6 @@ export class Link {
   static async to(endpoint: string, credentials: Credentials, timing: Timing): Promise<Link> {
     // Or gRPC writes to stderr what it thinks of a connection, past our log.
     process.env['GRPC_VERBOSITY'] ??= 'NONE'
-    // And Node that gRPC names a server by its address.
-    process.noDeprecation = true
     const { ConnectionPool } = (await import('etcd3/lib/connection-pool.js')).default
     const pool = new ConnectionPool({
       hosts: endpoint,

@@ -7,6 +7,7 @@ import { keyFromBase64 } from '../key.ts'
 import { Secret } from '../secret.ts'
 import { overhead } from '../upkeep/device.ts'
 import type { LocalAddress } from '../upkeep/underlay.ts'
+import { nameOf } from './lease.ts'
 import type { Backend, Lease, Membership, StoreConfig } from './model.ts'
 
 /** What stock WireGuard members take off the underlay's MTU, whatever its family. */
@@ -188,7 +189,7 @@ export class Placer {
   // Also who is reached directly: its own way to us may be the tunnel.
   private peer(subnet: string, address: string, mac: string | null, direct: boolean): PeerConfig {
     return {
-      name: subnet.replace('/', '-'),
+      name: nameOf(subnet),
       endpoint: { host: address, port: null },
       publicKey: null,
       presharedKey: null,

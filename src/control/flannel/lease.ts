@@ -32,8 +32,13 @@ export type LeaseValue = Omit<Lease, 'key' | 'subnet' | 'subnet6' | 'own' | 'exp
 
 /** Without PREFIX/subnets/. */
 export function keyOf({ subnet, subnet6 }: Subnets): string {
-  const first = (subnet ? cidrText(subnet) : NO_SUBNET).replace('/', '-')
-  return subnet6 ? `${first}&${cidrText(subnet6).replace('/', '-')}` : first
+  const first = nameOf(subnet ? cidrText(subnet) : NO_SUBNET)
+  return subnet6 ? `${first}&${nameOf(cidrText(subnet6))}` : first
+}
+
+/** A prefix as it stands in a key, which is what a member with that subnet is called. */
+export function nameOf(prefix: string): string {
+  return prefix.replace('/', '-')
 }
 
 /** null: no key of a lease. */

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readConfig } from '../../../src/cli/config-source.ts'
-import { ConfigError } from '../../../src/control/config/config.ts'
+import { ConfigError } from '../../../src/control/config/error.ts'
 import type { Config } from '../../../src/control/config/model.ts'
 import { temporaryDir } from '../../support/temporary.ts'
 

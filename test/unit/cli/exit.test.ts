@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { exitCodeOf, explain, Failure } from '../../../src/cli/exit.ts'
-import { ConfigError } from '../../../src/control/config/config.ts'
+import { ConfigError } from '../../../src/control/config/error.ts'
 import { Refusal } from '../../../src/control/refusal.ts'
 
 describe('the exit code', () => {
