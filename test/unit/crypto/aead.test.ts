@@ -1,11 +1,12 @@
 import { createCipheriv } from 'node:crypto'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { open, seal, xopen, xseal } from '../../../src/crypto/aead.ts'
 import { ready } from '../../../src/crypto/sodium.ts'
 import { hex, text } from '../../support/bytes.ts'
 import { generator, seed } from '../../support/seed.ts'
 
-beforeAll(() => ready())
+// Cases are made while they are collected.
+await ready()
 
 const random = generator(seed)
 const draw = (length: number) => Uint8Array.from({ length }, () => random())
