@@ -107,8 +107,7 @@ export class Tables {
       case 'change-peers':
         return this.farEnds.change(this.network(order.id), order.peers, order.gone)
       case 'set-strangers':
-        Object.assign(this.side(order.id), { strangerPort: order.port, pool4: order.pool4, pool6: order.pool6 })
-        return undefined
+        return this.setStrangers(order)
       case 'set-device':
         return this.setDevice(order)
       case 'remove-device':
@@ -159,12 +158,10 @@ export class Tables {
   /** For the inbound walk: an id for a stranger that `accept` lets in, or NONE. */
   addStranger(network: Network, a: number, b: number, c: number, d: number): number {
     if (this.vteps.strangers >= STRANGERS_MAX) return NONE
-    const side = this.side(network.id)
-    const v6 = !(a === 0 && b === 0 && c === 0xffff)
     const id = this.vteps.add(network.id, a, b, c, d, true)
     if (id === NONE) return NONE
     this.counters.clearVtep(id)
-    this.farEnds.setEndpoint(id, sockaddr(v6, [a, b, c, d], side.strangerPort), v6 ? side.pool6 : side.pool4)
+    this.placeStranger(id)
     this.learnMtu(id)
     return id
   }
@@ -201,6 +198,21 @@ export class Tables {
     this.native.setDevice(o.id, o.fd, o.layer2, o.tcp, o.udp, o.mtu)
   }
 
+  // One may have spoken before its network knew by which sockets it answers; and a reload may name others.
+  private setStrangers({ id, port, pool4, pool6 }: Order & { kind: 'set-strangers' }): void {
+    const side = this.side(id)
+    if (side.strangerPort === port && side.pool4 === pool4 && side.pool6 === pool6) return
+    Object.assign(side, { strangerPort: port, pool4, pool6 })
+    for (const vtep of this.strangersOf(id)) this.placeStranger(vtep)
+  }
+
+  private placeStranger(vtep: number): void {
+    const { strangerPort, pool4, pool6 } = this.side(this.vteps.network[vtep]!)
+    const words = this.words(vtep)
+    const v6 = !(words[0] === 0 && words[1] === 0 && words[2] === 0xffff)
+    this.farEnds.setEndpoint(vtep, sockaddr(v6, words, strangerPort), v6 ? pool6 : pool4)
+  }
+
   private addNetwork(o: Order & { kind: 'add-network' }): void {
     const fdb = new Fdb(o.settings.macLimit, Math.ceil(o.settings.ageing / TICK), this.seed)
     this.networks.add(new Network(o.id, o.vni, o.layer2, o.port, fdb, new Routes(this.seed)))
@@ -233,8 +245,7 @@ export class Tables {
     configureLayer2(n, s, this.seed, this.now)
     if (!s.learning) n.fdb.forgetLearnedAll()
     // Strangers that may no longer speak here lose their stations with their ids.
-    for (let vtep = 0; vtep < this.vteps.capacity; vtep++) {
-      if (this.vteps.network[vtep] !== id || this.vteps.stranger[vtep] === 0) continue
+    for (const vtep of this.strangersOf(id)) {
       const [a, b, c, d] = this.words(vtep) as [number, number, number, number]
       if (!n.admits(a, b, c, d)) this.farEnds.remove(n, vtep)
     }
@@ -260,6 +271,13 @@ export class Tables {
       const network = this.networks.at(this.vteps.network[vtep]!)
       if (network) this.farEnds.remove(network, vtep)
     }
+  }
+
+  private strangersOf(id: number): number[] {
+    const found: number[] = []
+    const { capacity, network, stranger } = this.vteps
+    for (let vtep = 0; vtep < capacity; vtep++) if (network[vtep] === id && stranger[vtep] === 1) found.push(vtep)
+    return found
   }
 
   private words(vtep: number): number[] {

@@ -198,6 +198,24 @@ describe('strangers', () => {
     expect([v.tables.vteps.mtu[four], v.tables.vteps.mtu[six]]).toEqual([0, 1280])
   })
 
+  // They were answered by sockets that their network had not named yet, or no longer has.
+  test('that spoke before are written to by the sockets and the port that the network names next', () => {
+    const v = new Vtep()
+    v.network(0, 42, [], { accept: ANY })
+    v.network(1, 43, [], { accept: ANY })
+    const early = stranger(v, '203.0.113.1')
+    const other = v.tables.addStranger(v.tables.networks.at(1)!, 0, 0, 0xffff, 7)
+    const before = v.native.endpoints.get(other)
+    for (const [port, pool4] of [
+      [8472, 4],
+      [4789, 9],
+    ] as const) {
+      v.tables.handle({ kind: 'set-strangers', id: 0, port, pool4, pool6: 6 })
+      expect(v.native.endpoints.get(early)).toEqual({ address: '203.0.113.1', port, pool: pool4 })
+    }
+    expect(v.native.endpoints.get(other)).toEqual(before)
+  })
+
   test('with no station behind them go after a while, those with one stay', () => {
     const v = new Vtep()
     v.network(0, 42, [], { accept: ANY })
