@@ -13,16 +13,27 @@ export interface PingOptions {
 
 /** Milliseconds of each reply, in order; lost ones are missing. Throws when none came. */
 export async function ping(host: Host, address: string, { count, interval }: PingOptions): Promise<number[]> {
-  const pace = ['-c', String(count), '-i', String(interval / 1000), '-W', String(WAIT)]
-  const command = ['ping', '-n', ...pace, address]
-  const patience = count * interval + WAIT * 1000 + 10_000
-  let stdout: string
+  // With -w, ping asks on until `count` replies are there. Without it, the last ones get twice the longest time so far alone,
+  // which is too little on a busy machine.
+  const seconds = Math.ceil((count * interval) / 1000) + WAIT
+  const pace = ['-c', String(count), '-i', String(interval / 1000), '-w', String(seconds)]
+  const times = replies(await said(host, ['ping', '-n', ...pace, address], seconds * 1000 + 10_000), count)
+  if (times.length === 0) throw new Error(`${address} does not answer ${host.name}'s ${count} pings`)
+  return times
+}
+
+async function said(host: Host, command: readonly string[], patience: number): Promise<string> {
   try {
-    stdout = (await host.run(command, patience)).stdout
+    return (await host.run(command, patience)).stdout
   } catch (error) {
-    // ping ends with 1 when no reply came.
-    if (!(error instanceof CommandError) || error.exitCode !== 1) throw error
-    throw new Error(`${address} does not answer ${host.name}'s ${count} pings`)
+    // ping ends with 1 when replies are missing.
+    if (error instanceof CommandError && error.exitCode === 1) return error.stdout
+    throw error
   }
-  return [...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]))
+}
+
+// Those to the first `count` requests.
+function replies(text: string, count: number): number[] {
+  const all = [...text.matchAll(/icmp_seq=(\d+) .*time=([\d.]+) ms(?! \(DUP)/g)]
+  return all.filter(([, seq]) => Number(seq) <= count).map(([, , time]) => Number(time))
 }

@@ -57,7 +57,7 @@ const STRANGER = {
 
 async function twoNetworks(): Promise<{ a: Member; b: Member; c: Member }> {
   lab = await FlannelLab.open({ a: 1, b: 2, c: 3 })
-  await lab.configure({ SubnetMax: '10.42.99.0', Backend: { Type: 'vxlan', VNI: 1 } }, RED)
+  await lab.configure({ SubnetMin: '10.42.1.0', SubnetMax: '10.42.99.0', Backend: { Type: 'vxlan', VNI: 1 } }, RED)
   await lab.configure({ Network: '10.43.0.0/16', Backend: { Type: 'vxlan', VNI: 2 } }, BLUE)
   const both = { red: RED, blue: BLUE }
   const [a, b, c] = (await Promise.all([

@@ -75,8 +75,10 @@ export class FlannelLab {
     return (await this.store.run(['env', 'ETCDCTL_API=3', 'etcdctl', ...how, ...args])).stdout.trim()
   }
 
+  /** Of the subnets below SubnetMin nobody takes one by chance: they are the tests'. */
   async configure(value: object, prefix = PREFIX): Promise<void> {
-    await this.ctl('put', `${prefix}/config`, JSON.stringify({ Network: '10.42.0.0/16', ...value }))
+    const network = 'Network' in value ? {} : { Network: '10.42.0.0/16', SubnetMin: '10.42.100.0' }
+    await this.ctl('put', `${prefix}/config`, JSON.stringify({ ...network, ...value }))
   }
 
   /** Of host number n, as flanneld writes it. */
