@@ -246,7 +246,8 @@ export class Overlay {
       const why = 'this Node.js has no usable ChaCha20-Poly1305 (OpenSSL without it, or the self-test failed)'
       throw new Refusal(`networks: ${why}; use one from nodejs.org or Debian, or make the networks plain`, 1)
     }
-    const pools = await this.sockets.wireguard(config.underlay.wireguardPort)
+    const stock = config.networks.flatMap((n) => n.stockPort ?? [])
+    const pools = await this.sockets.wireguard(config.underlay.wireguardPort, stock)
     await this.mailbox.ask({ kind: 'set-tunnel-pools', ...pools })
   }
 

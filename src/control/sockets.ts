@@ -112,9 +112,10 @@ export class Sockets {
 
   /**
    * Hears WireGuard on every address, and sends from there. Answers the pools by family; -1 where this host has no IPv6.
-   * One port for both.
+   * One port for both. On the ports of `more` it hears only: who is answered from another port than it wrote to goes on with that
+   * one (WG §2.1).
    */
-  async wireguard(port: number): Promise<{ pool4: number; pool6: number }> {
+  async wireguard(port: number, more: readonly number[]): Promise<{ pool4: number; pool6: number }> {
     const pool4 = await this.wireguardOn('0.0.0.0', port)
     let pool6 = -1
     try {
@@ -122,6 +123,10 @@ export class Sockets {
     } catch (error) {
       // ipv6.disable=1, or disable_ipv6: there is nobody to hear.
       if (!NO_IPV6.includes(codeOf(error instanceof Refusal ? error.cause : error) ?? '')) throw error
+    }
+    for (const one of more) {
+      await this.wireguardOn('0.0.0.0', one)
+      if (pool6 >= 0) await this.wireguardOn('::', one)
     }
     return { pool4, pool6 }
   }

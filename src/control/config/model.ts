@@ -106,6 +106,8 @@ export interface NetworkConfig {
   readonly sourceCheck: boolean
   /** Plain layer 3 only: IP packets stand in UDP as they are, without VXLAN. */
   readonly bare?: boolean
+  /** Secure: where members that know of no other port send to. It is heard beside `underlay.wireguardPort`. */
+  readonly stockPort?: number
   /** Who sets the device down finds it up again. */
   readonly keptUp?: boolean
 }

@@ -81,6 +81,7 @@ export function desiredNetwork(file: FlannelConfig, m: Membership, here: Here): 
     accept: 'peers',
     keptUp: true,
     fdb: [],
+    ...(backend.type === 'wireguard' ? { stockPort: backend.port } : {}),
     ...(backend.type === 'udp' ? { bare: true, sourcePort: 'fixed' as const } : {}),
   }
   return { network, mtu }
@@ -167,13 +168,19 @@ export class Placer {
   private sealed(lease: Lease): Omit<MemberPlace, 'lease'> {
     const none = { peers: [], routes: [] }
     if (lease.publicKey === null) return { ...none, fault: 'it has no PublicKey, and the network is secure' }
-    const v4 = this.addressFault(lease.publicIp, false) === null
-    const address = v4 ? lease.publicIp : lease.publicIpv6
-    const fault = v4 ? null : this.addressFault(address, true)
-    if (fault !== null || address === null) return { ...none, fault }
     const { backend } = this.config
     const stock = backend.type === 'wireguard'
-    const subnets = [lease.subnet, lease.subnet6].filter((subnet) => subnet !== null)
+    const wanted6 = stock && backend.mode === 'ipv6'
+    const v6 = this.addressFault(wanted6 ? lease.publicIpv6 : lease.publicIp, wanted6) === null ? wanted6 : !wanted6
+    const address = v6 ? lease.publicIpv6 : lease.publicIp
+    const fault = this.addressFault(address, v6)
+    if (fault !== null || address === null) return { ...none, fault }
+    // Of two tunnels with one key we have the first: flanneld, which names no port, takes no IPv6 from it.
+    const apart =
+      stock && backend.mode === 'separate' && lease.wireguardPort === null && lease.subnet !== null
+        ? lease.subnet6
+        : null
+    const subnets = [lease.subnet, apart === null ? lease.subnet6 : null].filter((subnet) => subnet !== null)
     const peer: PeerConfig = {
       name: lease.key,
       endpoint: { host: address, port: lease.wireguardPort ?? (stock ? backend.port : this.here.wireguardPort) },
@@ -183,7 +190,9 @@ export class Placer {
       type: stock ? 'wireguard' : 'vtepd',
       networks: [{ network: this.file.name, allowedIps: subnets, mac: null }],
     }
-    return { peers: [peer], routes: [], fault: null }
+    const lacks =
+      apart === null ? null : `${apart}: flanneld has IPv6 in a tunnel of its own; Backend.Mode auto makes it one`
+    return { peers: [peer], routes: [], fault: lacks }
   }
 
   // Also who is reached directly: its own way to us may be the tunnel.

@@ -19,7 +19,10 @@ export type Backend =
   | { readonly type: 'udp'; readonly port: number }
   | {
       readonly type: 'wireguard'
+      /** Where members hear that say nothing else in their leases. */
       readonly port: number
+      /** separate: flanneld has a tunnel for each family, with one key. Else one for both, over the family that it names. */
+      readonly mode: 'separate' | 'auto' | 'ipv4' | 'ipv6'
       readonly mtu: number | null
       /** Base64; null: none. */
       readonly psk: string | null

@@ -17,7 +17,10 @@ export function memberRules(file: FlannelConfig, m: Membership, device: string, 
       ? [{ network: file.name, cidr: range.network, own, interface: device }]
       : [],
   )
-  if (file.security === 'secure') return { prefixes, untracked: { own: [wireguardPort], far: [] } }
+  if (file.security === 'secure') {
+    const own = [...new Set([wireguardPort, ...(backend.type === 'wireguard' ? [backend.port] : [])])]
+    return { prefixes, untracked: { own, far: [] } }
+  }
   const ports = backend.type === 'vxlan' || backend.type === 'udp' ? [backend.port] : []
   return { prefixes, untracked: { own: ports, far: ports } }
 }

@@ -18,6 +18,8 @@ import type { Backend, Range, StoreConfig } from './model.ts'
 const VXLAN_PORT = 8472
 const UDP_PORT = 8285
 const WIREGUARD_PORT = 51820
+const WIREGUARD_PORT_V6 = 51821
+const MODES = ['separate', 'auto', 'ipv4', 'ipv6'] as const
 /** What IPv4 and a datagram leave nothing of. */
 const MIN_MTU = 68
 const MAX_MTU = 65535
@@ -41,7 +43,7 @@ export function parseStoreConfig(text: string): StoreConfig {
   const ipv4 = (fields.flag('EnableIPv4') ?? true) ? rangeOf(fields, IPV4) : null
   const ipv6 = (fields.flag('EnableIPv6') ?? false) ? rangeOf(fields, IPV6) : null
   if (!ipv4 && !ipv6) throw new GoJsonError('EnableIPv4 and EnableIPv6: want one of them true')
-  const backend = backendOf(fields)
+  const backend = backendOf(fields, ipv4 === null)
   if (!ipv4 && backend.type === 'udp') throw new GoJsonError('Backend.Type: udp carries IPv4 only; write vxlan')
   return { ipv4, ipv6, backend }
 }
@@ -100,7 +102,7 @@ function edgeOf(fields: Fields, name: string, network: Cidr, length: number): bi
   throw new GoJsonError(`${name}: ${text} does not begin a subnet of length ${length}`)
 }
 
-function backendOf(fields: Fields): Backend {
+function backendOf(fields: Fields, v6Alone: boolean): Backend {
   const options = fields.object('Backend')
   // flanneld's documentation says vxlan here; its code says udp.
   if (!options) return { type: 'udp', port: UDP_PORT }
@@ -113,7 +115,7 @@ function backendOf(fields: Fields): Backend {
     case 'udp':
       return { type: 'udp', port: portOf(options, 'Port', UDP_PORT) }
     case 'wireguard':
-      return wireguardOf(options)
+      return wireguardOf(options, v6Alone)
     case '':
       throw new GoJsonError('Backend.Type: missing; write vxlan, host-gw, udp or wireguard')
     default:
@@ -134,13 +136,21 @@ function vxlanOf(options: Fields): Backend {
   }
 }
 
-function wireguardOf(options: Fields): Backend {
+function wireguardOf(options: Fields, v6Alone: boolean): Backend {
   const psk = options.text('PSK') || null
   // What it is must not be shown.
   if (psk !== null && !isKey(psk)) throw new GoJsonError('Backend.PSK: want a key, 32 bytes in base64')
+  const written = options.text('Mode') || MODES[0]
+  const mode = MODES.find((one) => one === written)
+  if (!mode) throw new GoJsonError(`Backend.Mode: want one of ${MODES.join(', ')}, got ${JSON.stringify(written)}`)
+  const [port, port6] = [
+    portOf(options, 'ListenPort', WIREGUARD_PORT),
+    portOf(options, 'ListenPortV6', WIREGUARD_PORT_V6),
+  ]
   return {
     type: 'wireguard',
-    port: portOf(options, 'ListenPort', WIREGUARD_PORT),
+    port: v6Alone && mode === 'separate' ? port6 : port,
+    mode,
     mtu: mtuOf(options),
     psk,
     keepaliveSec: options.integer('PersistentKeepaliveInterval', 0, MAX_KEEPALIVE_SEC) ?? 0,

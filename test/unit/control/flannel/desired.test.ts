@@ -166,6 +166,27 @@ describe('a member', () => {
     expect(Buffer.from(peers[0]!.presharedKey!.copy()).toString('base64')).toBe(psk)
   })
 
+  test('of a stock WireGuard network of two families is reached as far as one tunnel reaches', () => {
+    const both = { subnet6: 'fd00:42:0:2::/64', publicIpv6: 'fd18::2', publicKey: KEY_B }
+    const found = (mode: string, more: object = {}) => {
+      const { peers, fault } = placer(
+        'security: secure',
+        DUAL.replace(/"Backend":.*/, `"Backend":{"Type":"wireguard","Mode":"${mode}"}}`),
+      ).place(lease({ ...both, ...more }))
+      return [peers[0]!.endpoint!.host, ...peers[0]!.networks[0]!.allowedIps, ...(fault === null ? [] : [fault])]
+    }
+    const [four, six] = ['10.42.2.0/24', 'fd00:42:0:2::/64']
+    expect(found('auto')).toEqual(['198.18.0.2', four, six])
+    expect(found('ipv6')).toEqual(['fd18::2', four, six])
+    expect(found('separate')).toEqual([
+      '198.18.0.2',
+      four,
+      expect.stringMatching(/^fd00:42:0:2::\/64: flanneld has IPv6 in/),
+    ])
+    // One of ours.
+    expect(found('separate', { wireguardPort: 51820 })).toEqual(['198.18.0.2', four, six])
+  })
+
   test.each([
     ['no key where all is sealed', 'security: secure', {}, /^it has no PublicKey/],
     ['no address', 'security: plain', { publicIp: null }, /it has no public IPv4 address/],

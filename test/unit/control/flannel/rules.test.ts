@@ -31,6 +31,9 @@ test('what is ours of the network, in both families, and the port of the back en
 test('a sealed network comes in where WireGuard does, one of routes alone nowhere', () => {
   const sealed = memberRules(file({ security: 'secure' }), membership(VXLAN), 'f', 51820)
   expect(sealed.untracked).toEqual({ own: [51820], far: [] })
+  const stock: Backend = { type: 'wireguard', port: 7, mode: 'auto', mtu: null, psk: null, keepaliveSec: 0 }
+  const other = memberRules(file({ security: 'secure' }), membership(stock), 'f', 51820)
+  expect(other.untracked).toEqual({ own: [51820, 7], far: [] })
   const routed = memberRules(file({}), membership({ type: 'host-gw' }), '', 51820)
   expect(routed).toMatchObject({ untracked: { own: [], far: [] }, prefixes: [{ interface: '' }, {}] })
 })

@@ -78,6 +78,8 @@ describe('ranges', () => {
   ])('refuses %s: %s', (text, why) => expect(() => parseStoreConfig(text)).toThrow(why))
 })
 
+const WIREGUARD = { type: 'wireguard', port: 51820, mode: 'separate', mtu: null, psk: null, keepaliveSec: 0 }
+
 describe('back ends', () => {
   test.each([
     ['{"Type":"vxlan"}', { type: 'vxlan', vni: 1, port: 8472, mtu: null, directRouting: false }],
@@ -92,10 +94,12 @@ describe('back ends', () => {
     ['{"Type":"host-gw"}', { type: 'host-gw' }],
     ['{"Type":"udp"}', { type: 'udp', port: 8285 }],
     ['{"Type":"udp","Port":9000}', { type: 'udp', port: 9000 }],
-    ['{"Type":"wireguard"}', { type: 'wireguard', port: 51820, mtu: null, psk: null, keepaliveSec: 0 }],
+    ['{"Type":"wireguard"}', WIREGUARD],
+    ['{"Type":"wireguard","Mode":"auto","ListenPortV6":9}', { ...WIREGUARD, mode: 'auto' }],
+    ['{"Type":"wireguard","Mode":"","ListenPort":0}', WIREGUARD],
     [
       `{"Type":"wireguard","ListenPort":7,"PSK":"${'A'.repeat(43)}=","PersistentKeepaliveInterval":25}`,
-      { type: 'wireguard', port: 7, mtu: null, psk: `${'A'.repeat(43)}=`, keepaliveSec: 25 },
+      { ...WIREGUARD, port: 7, psk: `${'A'.repeat(43)}=`, keepaliveSec: 25 },
     ],
   ])('%s', (text, want) => expect(backend(text)).toEqual(want))
 
@@ -108,7 +112,17 @@ describe('back ends', () => {
     ['{"Type":"vxlan","MTU":40}', 'Backend.MTU: want 68 at least'],
     ['{"Type":"vxlan","GBP":true}', 'Backend.GBP: not in this version'],
     ['{"Type":"wireguard","PSK":"hush"}', 'Backend.PSK: want a key'],
+    ['{"Type":"wireguard","Mode":"Auto"}', 'Backend.Mode: want one of separate, auto, ipv4, ipv6, got "Auto"'],
   ])('refuses %s: %s', (text, why) => expect(() => backend(text)).toThrow(why))
+
+  test.each([
+    ['', 51821],
+    [',"ListenPortV6":9', 9],
+    [',"Mode":"ipv6","ListenPortV6":9', 51820],
+  ])('wireguard%s in a network of IPv6 alone has port %s', (more, port) => {
+    const of6 = `"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fc00::/48","Backend":{"Type":"wireguard"${more}}`
+    expect(parseStoreConfig(`{${of6}}`).backend).toMatchObject({ port })
+  })
 
   test('never show a preshared key', () =>
     expect(() => backend('{"Type":"wireguard","PSK":"hush"}')).not.toThrow(/hush/))
