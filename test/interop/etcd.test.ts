@@ -163,6 +163,13 @@ describe.skipIf(why !== null)(`one etcd${why ? ` (needs ${why})` : ''}`, () => {
       await expect(open([server.endpoint]).get('/net/a')).rejects.toMatchObject({ kind: 'refused' })
       const wrong = open([server.endpoint], { login: { username: 'host', password: secret('else') } })
       await expect(wrong.get('/net/a')).rejects.toThrow('it does not know the user, or not with this password')
+      // What is written anew on disk is used as soon as the old was of no use.
+      const passwords = ['else', 'pässword']
+      const login = () => ({ username: 'host', password: secret(passwords.shift()!) })
+      const late = new Etcd({ endpoints: [server.endpoint], credentials: () => ({ ...NOBODY, login: login() }) })
+      onTestFinished(() => late.close())
+      await expect(late.get('/net/a')).rejects.toMatchObject({ kind: 'refused' })
+      expect((await late.get('/net/a')).entries).toEqual([])
       const store = open([server.endpoint], { login: { username: 'host', password: secret('pässword') } })
       const heard = new Heard()
       store.watch({ key: '/net/', prefix: true }, 1 + (await store.get('/net/a')).revision, heard)

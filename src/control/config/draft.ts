@@ -1,5 +1,6 @@
 // A configuration on its way: the model's fields with defaults filled in, where undefined means "faulty, so not known".
 // Checks of meaning step over what is not known and so never blame a second key for the fault of a first.
+import { posix } from 'node:path'
 import { addressText, cidrText, parseAddress, parseCidr, parsePrefix } from '../cidr.ts'
 import { parseMac } from '../mac.ts'
 import { parseDuration } from './duration.ts'
@@ -175,7 +176,7 @@ function etcdDraft(shape: Partial<EtcdShape> | undefined, cuts: Cuts): EtcdDraft
   const name = (text: string | undefined): string | null => text ?? null
   return {
     endpoints: field('endpoints', (urls) => urls) ?? undefined,
-    prefix: field('prefix', (text) => text) ?? undefined,
+    prefix: field('prefix', storePlace) ?? undefined,
     leaseTtlSec: field('leaseTtl', (text) => parseDuration(text)!) ?? undefined,
     renewMarginSec: field('renewMargin', (text) => parseDuration(text ?? '')),
     caFile: field('caFile', name),
@@ -224,7 +225,7 @@ function networkDraft(
     type,
     flannel: isFlannel
       ? {
-          prefix: known('prefix') ? (shape?.prefix ?? null) : undefined,
+          prefix: known('prefix') ? storePlace(shape?.prefix) : undefined,
           subnetFile: known('subnetFile') ? (shape?.subnetFile ?? null) : undefined,
           interface: known('interface') ? (shape?.interface ?? null) : undefined,
         }
@@ -335,6 +336,11 @@ function canonicalAddress(text: string): string {
 
 function canonicalPrefix(text: string): string {
   return cidrText(parsePrefix(text)!)
+}
+
+// As flanneld joins it with what is below: one slash between two names, none at the end.
+function storePlace(text: string | undefined): string | null {
+  return text === undefined ? null : posix.join(text).replace(/\/$/, '')
 }
 
 function canonicalMac(text: string | undefined): string | null {

@@ -1,5 +1,5 @@
 // What `control.etcd` means together, and the files that it names. Form is schema.ts's business. docs/flannel.md.
-import { posix, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { readPassword, readPem } from '../etcd/files.ts'
 import type { KeyFault } from '../key-file.ts'
 import { Secret } from '../secret.ts'
@@ -27,7 +27,7 @@ export function checkEtcd({ etcd }: Draft, directory: string, faults: Faults): E
   if (!isKnown || faults.count > before) return null
   return {
     endpoints: [...new Set(endpoints.map(canonicalUrl))],
-    prefix: posix.join(prefix),
+    prefix,
     leaseTtlSec,
     renewMarginSec,
     ...files,

@@ -1,5 +1,6 @@
 // Forms that values of the configuration have, each with what is said when a value has another: `want …; how to mend`. Which key
 // has which form is schema.ts's business.
+import { posix } from 'node:path'
 import * as z from 'zod'
 import {
   cidrText,
@@ -165,7 +166,7 @@ export function keyFile(maker: string) {
 
 export function storePrefix() {
   const want = 'want a path in the store; write it like /coreos.com/network'
-  return text(want, (value) => (/^(\/[^/\s]+)+$/.test(value) ? null : want))
+  return text(want, (value) => (/^(\/+[^/\s]+)+\/*$/.test(value) && posix.join(value) !== '/' ? null : want))
 }
 
 export function storeUrl() {

@@ -158,9 +158,8 @@ export class Etcd implements KvStore, Links {
       } catch (error) {
         const failure = storeErrorOf(error, link.endpoint)
         if (this.isClosed) throw closed()
-        if (failure.kind !== 'away') throw failure
-        this.drop(link)
-        if (i >= tries) throw failure
+        if (failure.kind === 'away' || link.isShut) this.drop(link)
+        if (failure.kind !== 'away' || i >= tries) throw failure
       }
     }
   }

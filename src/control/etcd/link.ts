@@ -3,6 +3,7 @@
 // connection is made, and not without one. Cold.
 import type { ConnectionPool } from 'etcd3/lib/connection-pool.js'
 import type { Secret } from '../secret.ts'
+import type { StoreError } from './kv.ts'
 import { storeErrorOf, TokenError } from './status.ts'
 
 /** 10,000 leases are three megabytes, and gRPC's own limit is four. */
@@ -54,6 +55,8 @@ export class Link {
   private readonly timing: Timing
   private readonly users = new Set<() => void>()
   private token: Promise<string> | null = null
+  /** It did not let us in: what this link knows of us is of no use, and the files may say something else by now. */
+  isShut = false
 
   private constructor(endpoint: string, pool: ConnectionPool, credentials: Credentials, timing: Timing) {
     this.endpoint = endpoint
@@ -150,8 +153,9 @@ export class Link {
     const password = Buffer.from(login.password.copy()).toString()
     const asked = this.send<{ token: string }>('Auth', 'authenticate', { name: login.username, password }, false)
     this.token = asked.then(({ token }) => token)
-    this.token.catch(() => {
+    this.token.catch((error: StoreError) => {
       this.token = null
+      this.isShut = error.kind === 'refused'
     })
     return this.token
   }

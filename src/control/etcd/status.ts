@@ -21,6 +21,8 @@ const TEXTS: readonly [RegExp, StoreErrorKind, string][] = [
   [/[Dd]eadline exceeded/, 'away', 'no answer in time'],
   [/ECONNREFUSED/, 'away', 'nobody listens there'],
   [/wrong version number/, 'away', 'it does not speak TLS: write http://'],
+  [/disconnected before secure TLS/, 'away', 'it broke TLS off; write http:// if it speaks none'],
+  [/key values mismatch/, 'away', 'keyFile is not the key of certFile'],
   [
     /alert (bad certificate|certificate required|unknown ca|handshake failure)/,
     'away',

@@ -132,7 +132,7 @@ export class Watch {
   private fail(link: Link | null, error: StoreError | null): void {
     if (this.isClosed) return
     this.leave()
-    if (error && link && error.kind === 'away') this.links.drop(link)
+    if (error && link && (error.kind === 'away' || link.isShut)) this.links.drop(link)
     if (error?.kind === 'compacted') {
       this.isClosed = true
       this.events.compacted()

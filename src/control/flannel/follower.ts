@@ -10,7 +10,7 @@ import { GoJsonError } from './go-json.ts'
 import type { Subnets } from './lease.ts'
 import { type Action, LeaseKeeper, type Outcome } from './lease-keeper.ts'
 import { LeaseTable } from './lease-table.ts'
-import type { Follower, Identity, Lease, Membership, StoreConfig } from './model.ts'
+import type { Follower, FollowerEvents, Identity, Lease, Membership, StoreConfig } from './model.ts'
 import { Roster } from './roster.ts'
 import { parseStoreConfig } from './store-config.ts'
 
@@ -40,10 +40,7 @@ export interface FollowerOptions {
   readonly log: Log
 }
 
-export class StoreFollower
-  extends EventEmitter<{ change: [Membership]; trouble: [string]; well: [] }>
-  implements Follower
-{
+export class StoreFollower extends EventEmitter<FollowerEvents> implements Follower {
   private readonly options: FollowerOptions
   private readonly keeper: LeaseKeeper
   private readonly table: LeaseTable
@@ -61,6 +58,8 @@ export class StoreFollower
   // Something happened while the keeper was at work.
   private isDue = false
   private said = ''
+  // Each trouble since all was well: two that take turns are no news.
+  private readonly known = new Set<string>()
   private isStopped = false
   current: Membership | null = null
 
@@ -313,8 +312,14 @@ export class StoreFollower
     const text = [...new Set(texts)].join('; ')
     if (text === this.said) return
     this.said = text
-    if (text === '') this.emit('well')
-    else this.emit('trouble', text)
+    const news = [...new Set(texts)].filter((one) => !this.known.has(one))
+    for (const one of news) this.known.add(one)
+    if (text !== '') {
+      this.emit('trouble', text, news)
+      return
+    }
+    this.known.clear()
+    this.emit('well')
   }
 }
 

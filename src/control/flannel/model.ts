@@ -101,11 +101,17 @@ export interface Identity {
   readonly secure: boolean
 }
 
-/**
- * Follows one network in the store. Events: `change` (Membership) whenever it differs, first when our lease is held and the
- * first full list is read; `trouble` (string) and `well` when the store is away and back: what was last known goes on.
- */
-export interface Follower extends EventEmitter<{ change: [Membership]; trouble: [string]; well: [] }> {
+export interface FollowerEvents {
+  /** Whenever it differs, first when our lease is held and the first full list is read. */
+  change: [Membership]
+  /** The store is away, or what it says is no use: all that is wrong now, and what of it was not said since `well`. */
+  trouble: [text: string, news: readonly string[]]
+  /** It is over. */
+  well: []
+}
+
+/** Follows one network in the store. In trouble what was last known goes on. */
+export interface Follower extends EventEmitter<FollowerEvents> {
   start(): void
   /** Addresses or key of ours changed: the lease keeps its subnet. */
   setIdentity(identity: Identity): void

@@ -86,13 +86,13 @@ export class Flannel {
     this.mac = file.mac ?? vtepMac(file, config, underlay)
     this.follower = parts.follow(file, config, this.identity(), this.subnetFile)
     this.follower.on('change', () => this.gather(0))
-    this.follower.on('trouble', (why) => {
+    this.follower.on('trouble', (why, news) => {
       this.trouble = why
-      parts.log.warn(`network ${file.name}: ${why}`)
+      for (const one of news) parts.log.warn(`network ${file.name}: ${one}`)
     })
     this.follower.on('well', () => {
       this.trouble = ''
-      parts.log.info(`network ${file.name}: the store answers again`)
+      parts.log.info(`network ${file.name}: all is well with the store again`)
     })
     this.follower.start()
   }

@@ -52,6 +52,15 @@ describe('control.etcd', () => {
     ])
   })
 
+  test('is at the same place however its slashes are written, as with flanneld', () => {
+    for (const prefix of ['/a/b', '/a/b/', '//a///b//', '/a/./b', '/a/c/../b/']) {
+      expect(etcd(`prefix: ${prefix}`).prefix).toBe('/a/b')
+    }
+    for (const prefix of ['/', '//', '/..', '/a/..', '""', '"/a b"']) {
+      expect(faultsOf(text(`{ endpoints: [http://198.18.0.9], prefix: ${prefix} }`))[0]).toContain('want a path')
+    }
+  })
+
   test('has a margin that fits a short lease when none is given', () => {
     expect(etcd('leaseTtl: 30s').renewMarginSec).toBe(15)
     expect(etcd('leaseTtl: 90m').renewMarginSec).toBe(2700)

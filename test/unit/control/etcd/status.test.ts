@@ -29,6 +29,12 @@ test.each([
   [{ code: 14, details: 'ssl3_read_bytes:sslv3 alert bad certificate:r' }, 'away', 'certFile and keyFile'],
   [{ code: 14, details: 'error:0A00010B:SSL routines::wrong version number' }, 'away', 'write http://'],
   [
+    { code: 14, details: 'Client network socket disconnected before secure TLS connection was established' },
+    'away',
+    'write http:// if it speaks none',
+  ],
+  [{ message: 'error:05800074:x509 certificate routines::key values mismatch' }, 'away', 'not the key of certFile'],
+  [
     {
       code: 14,
       details: 'No connection established. Last error: Failed to connect (2026-01-02T03:04:05.678Z). Resolution note: ',

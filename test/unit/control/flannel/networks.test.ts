@@ -1,11 +1,11 @@
 // The flannel networks of a host, before the store says anything.
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
-import type { Follower } from '../../../../src/control/flannel/model.ts'
+import type { Follower, FollowerEvents } from '../../../../src/control/flannel/model.ts'
 import { Flannels } from '../../../../src/control/flannel/networks.ts'
 import { parse } from '../../../support/config.ts'
 
-class SilentFollower extends EventEmitter<{ change: []; trouble: [string]; well: [] }> {
+class SilentFollower extends EventEmitter<FollowerEvents> {
   readonly current = null
   start(): void {}
   setIdentity(): void {}
@@ -34,11 +34,15 @@ test('a network that is not there says why', async () => {
   expect(flannels.ready).toBe(false)
   const have = () => flannels.undesired().map((u) => `${u.where}: ${u.what} is ${u.have}`)
   expect(have()).toEqual(['pods: network is not joined: nothing was heard of the store yet'])
-  follower.emit('trouble', 'no subnet of 10.42.0.0/16 is free')
+  follower.emit('trouble', 'no subnet of 10.42.0.0/16 is free', ['no subnet of 10.42.0.0/16 is free'])
+  follower.emit('trouble', 'no subnet of 10.42.0.0/16 is free', [])
   expect(have()).toEqual(['pods: network is not joined: no subnet of 10.42.0.0/16 is free'])
   follower.emit('well')
   expect(have()).toEqual(['pods: network is not joined: nothing was heard of the store yet'])
-  expect(said).toEqual(['network pods: no subnet of 10.42.0.0/16 is free', 'network pods: the store answers again'])
+  expect(said).toEqual([
+    'network pods: no subnet of 10.42.0.0/16 is free',
+    'network pods: all is well with the store again',
+  ])
 })
 
 const CONFIG = `
