@@ -31,6 +31,12 @@ Napi::Value udp_mark_js(const Napi::CallbackInfo &info) {
   return status < 0 ? fail(info.Env(), status, "setsockopt") : info.Env().Undefined();
 }
 
+Napi::Value udp_no_check_js(const Napi::CallbackInfo &info) {
+  if (!info[0].IsNumber() || !info[1].IsBoolean()) return misuse(info.Env(), "udpNoCheck(fd, off)");
+  int status = udp_no_check(as_int(info[0]), info[1].As<Napi::Boolean>().Value());
+  return status < 0 ? fail(info.Env(), status, "setsockopt") : info.Env().Undefined();
+}
+
 Napi::Value udp_join_js(const Napi::CallbackInfo &info) {
   const uint8_t *addr = as_bytes(info[1], kAddrLen);
   if (!info[0].IsNumber() || addr == nullptr || sockaddr_len(addr) == 0 || !info[2].IsNumber()) {
@@ -63,6 +69,7 @@ void init_udp(Napi::Env env, Napi::Object exports) {
   exports.Set("udpOpen", Napi::Function::New(env, udp_open_js, "udpOpen"));
   exports.Set("udpHasGso", Napi::Function::New(env, udp_has_gso_js, "udpHasGso"));
   exports.Set("udpMark", Napi::Function::New(env, udp_mark_js, "udpMark"));
+  exports.Set("udpNoCheck", Napi::Function::New(env, udp_no_check_js, "udpNoCheck"));
   exports.Set("udpJoin", Napi::Function::New(env, udp_join_js, "udpJoin"));
   exports.Set("udpMulticast", Napi::Function::New(env, udp_multicast_js, "udpMulticast"));
   exports.Set("pathMtu", Napi::Function::New(env, path_mtu_js, "pathMtu"));

@@ -47,7 +47,11 @@ int Engine::set_socket(uint32_t id, int fd) {
   clear_socket(id);
   at(sockets_, id).fd = fd;
   ready_sockets_.reserve(sockets_.size());
-  return poller_.add(fd, EPOLLIN, tag(kSocket, id));
+  int e = poller_.add(fd, EPOLLIN, tag(kSocket, id));
+  if (e != -EEXIST) return e;
+  // It sends for a pool already, and may be waited for.
+  disarm(fd);
+  return poller_.modify(fd, EPOLLIN, tag(kSocket, id));
 }
 
 void Engine::clear_socket(uint32_t id) {

@@ -85,6 +85,8 @@ int udp_mark(int fd, uint32_t mark) {
   return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0 ? -errno : 0;
 }
 
+int udp_no_check(int fd, bool off) { return set(fd, SOL_SOCKET, SO_NO_CHECK, off ? 1 : 0) ? 0 : -errno; }
+
 int udp_join(int fd, const uint8_t *addr, int index) {
   bool v6 = reinterpret_cast<const sockaddr *>(addr)->sa_family == AF_INET6;
   int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;

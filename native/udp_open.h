@@ -24,6 +24,10 @@ bool udp_has_gso(int fd);
 /// Gives what the socket sends a mark for routing rules (SO_MARK, socket(7)); 0: none. Returns 0 or -errno.
 int udp_mark(int fd, uint32_t mark);
 
+/// What the socket sends over IPv4 has no UDP checksum (`off`), or has one again (SO_NO_CHECK). Returns 0 or
+/// -errno.
+int udp_no_check(int fd, bool off);
+
 /// Hears the group `addr` (a sockaddr) on the interface with this index, from any source, until it is closed;
 /// no group that another socket has joined (IP_MULTICAST_ALL). Returns 0 or -errno.
 int udp_join(int fd, const uint8_t *addr, int index);

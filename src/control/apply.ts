@@ -84,11 +84,7 @@ export class Overlay {
     for (const r of gone) await this.remove(r)
     this.sockets.begin()
     await this.openTunnels(config)
-    for (const n of config.networks) {
-      if (n.security === 'secure') continue
-      for (const l of underlay)
-        await this.sockets.receive(l, n.port, this.sockets.withoutChecksum(n) && n.sourcePort === 'fixed')
-    }
+    await this.sockets.receive(underlay, config.networks)
     await this.groups.join(config, underlay, (place, port) => this.sockets.receiveGroup(place, port))
     for (const n of config.networks) {
       const r = this.running.get(n.name)
@@ -98,12 +94,13 @@ export class Overlay {
     for (const r of this.running.values()) await this.placePeers(r)
     await this.tunnels.retain(tunnelled(config))
     await this.sockets.retain()
-    // Last of all, so that the first frame finds everything in place.
+    // Last of all, so that the first frame, and what has come in meanwhile, finds everything in place.
     for (const r of this.running.values()) {
       if (r.started) continue
       if (!this.leaveDown) r.device.start(Date.now())
       r.started = true
     }
+    await this.sockets.hear()
   }
 
   /**
@@ -163,7 +160,7 @@ export class Overlay {
     this.visiting = visiting
     const config = this.config!
     if (config.networks.some((n) => n.security === 'secure')) return
-    if (visiting) await this.openWireguard(config)
+    if (visiting) await this.openWireguard(config).then(() => this.sockets.hear())
     else await this.apply(config, this.underlay)
   }
 

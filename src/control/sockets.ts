@@ -1,6 +1,8 @@
 // The UDP sockets of the agent: one that hears for each local address and port, whatever the number of networks, and pools of
 // sockets that differ by source port only (RFC 7348 §5: the source port tells inner flows apart); one for each multicast group,
-// interface and port; for WireGuard one on every address of each family, which also sends. Opened when first wanted, closed by `retain` when nobody does. Cold.
+// interface and port; for WireGuard one on every address of each family, which also sends. Opened when first wanted, heard from
+// `hear` on: until then what arrives waits in the kernel, and finds peers and devices in place. Closed by `retain` when nobody
+// wants them. Cold.
 import { closeSync } from 'node:fs'
 import { type Mailbox, SEALED } from '../datapath/mailbox.ts'
 import {
@@ -15,6 +17,7 @@ import {
   udpJoin,
   udpMark,
   udpMulticast,
+  udpNoCheck,
   udpOpen,
 } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
@@ -39,8 +42,11 @@ const NO_IPV6 = ['EAFNOSUPPORT', 'EADDRNOTAVAIL']
 interface Receiver {
   readonly id: number
   readonly fd: number
-  readonly local: LocalAddress
-  readonly port: number
+  /** What the data thread knows it by: a port, `tagOf` of a group, or SEALED. */
+  readonly tag: number
+  heard: boolean
+  /** What it sends has no checksum. */
+  noCheck: boolean
 }
 
 interface Pool {
@@ -73,22 +79,14 @@ export class Sockets {
     this.wanted.clear()
   }
 
-  /** Hears on `local` and the port. */
-  async receive(local: LocalAddress, port: number, noCheck: boolean): Promise<void> {
-    const key = `${local.address} ${port}`
-    this.wanted.add(key)
-    if (this.receivers.has(key)) return
-    const flags =
-      UDP_RECEIVE | (this.offloads.udpGro === 'off' ? 0 : UDP_GRO) | (noCheck && !local.v6 ? UDP_NO_CHECK : 0)
-    const fd = openReceiver(local, port, flags)
-    const id = this.freeReceiver()
-    try {
-      await this.mailbox.ask({ kind: 'set-socket', id, fd, port })
-    } catch (error) {
-      closeSync(fd)
-      throw error
+  /** For the plain networks: hears on these addresses and their ports. */
+  async receive(underlay: readonly LocalAddress[], networks: readonly NetworkConfig[]): Promise<void> {
+    const plain = networks.filter((n) => n.security === 'plain')
+    for (const port of new Set(plain.map((n) => n.port))) {
+      // With `fixed` the port's socket sends too; the configuration has seen to it that all want the same of it.
+      const noCheck = plain.some((n) => n.port === port && n.sourcePort === 'fixed' && this.withoutChecksum(n))
+      for (const l of underlay) await this.receiveOn(l, port, noCheck && !l.v6)
     }
-    this.receivers.set(key, { id, fd, local, port })
   }
 
   /** Hears a group. Answers its number, which tells its socket from others of the port (overlay/networks `tagOf`). */
@@ -97,17 +95,19 @@ export class Sockets {
     this.wanted.add(key)
     const had = this.receivers.get(key)
     if (had) return had.id + 1
-    const local = { address: place.address, v6: place.v6, interface: place.interface, mtu: place.mtu }
     const fd = openGroup(place, port, UDP_RECEIVE | UDP_SHARE | (this.offloads.udpGro === 'off' ? 0 : UDP_GRO))
     const id = this.freeReceiver()
-    try {
-      await this.mailbox.ask({ kind: 'set-socket', id, fd, port: tagOf(port, id + 1) })
-    } catch (error) {
-      closeSync(fd)
-      throw error
-    }
-    this.receivers.set(key, { id, fd, local, port })
+    this.receivers.set(key, { id, fd, tag: tagOf(port, id + 1), heard: false, noCheck: false })
     return id + 1
+  }
+
+  /** Hands the sockets that are new to the data thread. */
+  async hear(): Promise<void> {
+    for (const r of this.receivers.values()) {
+      if (r.heard) continue
+      await this.mailbox.ask({ kind: 'set-socket', id: r.id, fd: r.fd, port: r.tag })
+      r.heard = true
+    }
   }
 
   /**
@@ -137,6 +137,29 @@ export class Sockets {
     this.mark = mark
   }
 
+  private async receiveOn(local: LocalAddress, port: number, noCheck: boolean): Promise<void> {
+    const key = `${local.address} ${port}`
+    this.wanted.add(key)
+    const had = this.receivers.get(key)
+    if (had) return this.setNoCheck(had, noCheck)
+    const flags = UDP_RECEIVE | (this.offloads.udpGro === 'off' ? 0 : UDP_GRO) | (noCheck ? UDP_NO_CHECK : 0)
+    const fd = openReceiver(local, port, flags)
+    this.receivers.set(key, { id: this.freeReceiver(), fd, tag: port, heard: false, noCheck })
+  }
+
+  // UDP_SEGMENT wants checksums: it is not used while there are none.
+  private async setNoCheck(r: Receiver, noCheck: boolean): Promise<void> {
+    if (r.noCheck === noCheck) return
+    r.noCheck = noCheck
+    if (!noCheck) udpNoCheck(r.fd, false)
+    const gso = !noCheck && this.gso(r.fd)
+    for (const { id, fds } of this.pools.values()) {
+      if (fds[0] !== r.fd) continue
+      await this.mailbox.ask({ kind: 'set-pool', id, fds, gso, maxSegments: layout().maxSegments })
+    }
+    if (noCheck) udpNoCheck(r.fd, true)
+  }
+
   private async wireguardOn(address: string, port: number): Promise<number> {
     const key = `${WIREGUARD}${address} ${port}`
     this.wanted.add(key)
@@ -145,18 +168,16 @@ export class Sockets {
     const local = { address, v6: address === '::', interface: '', mtu: 0 }
     const flags = UDP_RECEIVE | UDP_PKTINFO | (this.offloads.udpGro === 'off' ? 0 : UDP_GRO)
     const fd = openReceiver(local, port, flags)
-    const id = this.freeReceiver()
     const pool = freeId(this.pools)
     try {
       if (this.mark !== 0) udpMark(fd, this.mark)
-      await this.mailbox.ask({ kind: 'set-socket', id, fd, port: SEALED })
       const gso = this.gso(fd)
       await this.mailbox.ask({ kind: 'set-pool', id: pool, fds: [fd], gso, maxSegments: layout().maxSegments })
     } catch (error) {
       closeSync(fd)
       throw error
     }
-    this.receivers.set(key, { id, fd, local, port })
+    this.receivers.set(key, { id: this.freeReceiver(), fd, tag: SEALED, heard: false, noCheck: false })
     this.pools.set(key, { id: pool, fds: [fd], borrowed: true })
     return pool
   }
@@ -196,7 +217,7 @@ export class Sockets {
     }
     for (const [key, r] of this.receivers) {
       if (this.wanted.has(key)) continue
-      await this.mailbox.ask({ kind: 'remove-socket', id: r.id })
+      if (r.heard) await this.mailbox.ask({ kind: 'remove-socket', id: r.id })
       this.receivers.delete(key)
       closeSync(r.fd)
     }

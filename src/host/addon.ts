@@ -149,6 +149,8 @@ interface Addon {
   udpOpen(address: Uint8Array, flags: number, bufferBytes: number): number
   udpHasGso(fd: number): boolean
   udpMark(fd: number, mark: number): void
+  /** Over IPv4: what the socket sends has no UDP checksum, or has one again. */
+  udpNoCheck(fd: number, off: boolean): void
   /** Hears a group (a sockaddr) on one interface; native/udp_open.h. */
   udpJoin(fd: number, group: Uint8Array, interfaceIndex: number): void
   /** By which interface, and how far, a socket of one family sends to groups. */
@@ -234,7 +236,7 @@ export const FD_PRIORITIZED = 8
 
 const addon = load()
 
-export const { udpOpen, udpHasGso, udpMark, udpJoin, udpMulticast, pathMtu, wake, layout, slab } = addon
+export const { udpOpen, udpHasGso, udpMark, udpNoCheck, udpJoin, udpMulticast, pathMtu, wake, layout, slab } = addon
 /**
  * ChaCha20-Poly1305 as this process can do it: aeadEngines() names what passed the self-test, best first; aeadEngine() is
  * what the next Engine of this thread gets, null when there is none; aeadUse() chooses (null: the best).

@@ -1,8 +1,10 @@
 // What goes out, read by tshark: an independent reader of RFC 7348.
 //
 //   a vtepd vt42 10.42.0.1/24, VNI 42 ──── b: tshark on its eth0, and a peer that hears nothing
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { startAgent } from '../../src/lab/agent.ts'
+import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
 import { configuration, type Keys, until } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
@@ -83,16 +85,18 @@ async function sendTo(a: Host, ports: number[], tos = 0): Promise<void> {
   await a.run(['/usr/bin/python3', '-c', script, String(tos), ...ports.map(String)])
 }
 
-async function agentOn(a: Host, network: Keys = {}): Promise<void> {
-  await startAgent(
-    a,
-    configuration({
-      underlay: '198.18.0.1',
-      networks: { blue: { vni: 0xabcdef, interface: 'vt42', address: '10.42.0.1/24', ...network } },
-      peers: { b: '198.18.0.2' },
-    }),
-  )
+function file(network: Keys): Keys {
+  return configuration({
+    underlay: '198.18.0.1',
+    networks: { blue: { vni: 0xabcdef, interface: 'vt42', address: '10.42.0.1/24', ...network } },
+    peers: { b: '198.18.0.2' },
+  })
+}
+
+async function agentOn(a: Host, network: Keys = {}): Promise<LabAgent> {
+  const agent = await startAgent(a, file(network))
   await a.ip('neigh', 'replace', '10.42.0.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'vt42')
+  return agent
 }
 
 /** Inner UDP destination port, NaN without one: it tells our flows from what the kernel says by itself. */
@@ -165,6 +169,25 @@ describeRoot('what goes out', () => {
     for (const one of seen) {
       expect(outer(one, 'udp.srcport')).toBe('4789')
       expect(outer(one, 'udp.checksum.status')).not.toBe('0')
+    }
+  })
+
+  it('gets its checksum and loses it by reload, also from the one port', async () => {
+    const [a, b] = await hosts()
+    const agent = await agentOn(a, { sourcePort: 'fixed' })
+    const ports = [5000, 5001]
+    for (const udpChecksum of ['off', 'on']) {
+      const config = { node: a.name, ...file({ sourcePort: 'fixed', udpChecksum }) }
+      writeFileSync(join(agent.runtimeDir, 'vtepd.yaml'), JSON.stringify(config))
+      await agent.reload()
+      const seen = await watch(
+        b,
+        ports,
+        () => sendTo(a, ports),
+        (all) => all.length >= 4,
+      )
+      // tshark: 1 right, 3 there is none.
+      for (const one of seen) expect(outer(one, 'udp.checksum.status')).toBe(udpChecksum === 'on' ? '1' : '3')
     }
   })
 }, ['tshark'])

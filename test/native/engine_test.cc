@@ -108,6 +108,24 @@ TEST(engine_tells_which_endpoint_an_icmp_error_names) {
   CHECK_EQ(r.wait(0), 0u);
 }
 
+TEST(engine_receives_on_a_socket_that_sends_already) {
+  Running r;
+  if (!r.open()) return;
+  Bytes d = pattern(100, 1);
+  r.wire.put(d, 0);
+  CHECK_EQ(r.engine.send(r.wire.tray.batch, 1), 0);
+  // What has come before waits for it.
+  Pool both = r.wire.pools[0];
+  both.fds[0] = r.wire.receiver(0);
+  both.count = 1;
+  CHECK_EQ(r.engine.set_pool(1, both), 0);
+  CHECK_EQ(r.wait(0), 0u);
+  CHECK_EQ(r.engine.set_socket(5, r.wire.receiver(0)), 0);
+  CHECK_EQ(r.wait(1000), static_cast<uint32_t>(kReadySockets));
+  CHECK_EQ(r.stats[kStatMessages], 1);
+  CHECK(r.messages.bytes(0) == d);
+}
+
 TEST(engine_receives_while_it_wakes) {
   Running r;
   if (!r.open()) return;

@@ -96,6 +96,30 @@ describeRoot('an agent that changes', () => {
     expect(lost).toEqual({})
   })
 
+  it('drops nothing of what arrives while it starts', async () => {
+    const [a, b] = await threeHosts()
+    const mac = '02:00:00:00:00:01'
+    const agent = await startAgent(b, file(2, [1]))
+    await b.ip('neigh', 'replace', '10.42.0.1', 'lladdr', mac, 'dev', 'vt42')
+    const stream = b.spawn(['ping', '-n', '-i', '0.002', '10.42.0.1'])
+    try {
+      for (let round = 0; round < 2; round++) {
+        const started = await startAgent(a, file(1, [2], { mac }))
+        const { rxPackets } = await networkOf(started)
+        await until(
+          'pings',
+          async () => (await networkOf(started)).rxPackets,
+          (n) => n > rxPackets + 20,
+        )
+        expect(await drops(started)).toEqual({})
+        await started.stop()
+      }
+    } finally {
+      stream.kill('SIGKILL')
+    }
+    expect((await networkOf(agent)).txPackets).toBeGreaterThan(0)
+  })
+
   it('takes SIGHUP for reload, and says when it refuses a file', async () => {
     const [a] = await threeHosts()
     const agent = await startAgent(a, file(1, [2]))
