@@ -124,7 +124,7 @@ export class WgDevice implements UapiTarget {
     const resolver = new Resolver()
     const said = (line: string): void => log.info(line)
     const tunnels = await TunnelControl.open({ mailbox, counters, resolver, lookUp: async () => false, said })
-    this.overlay = new Overlay({ mailbox, counters, resolver, tunnels, leaveDown: true }, this.config().offloads)
+    this.overlay = new Overlay({ mailbox, counters, resolver, tunnels, said, leaveDown: true }, this.config().offloads)
     await this.bind()
     netdev.setMtu(name, MTU, null)
     await this.checkHost()

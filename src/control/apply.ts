@@ -21,7 +21,7 @@ import { Sockets } from './sockets.ts'
 import type { TunnelControl } from './tunnels.ts'
 import { defaultMtu, NetworkDevice, overhead } from './upkeep/device.ts'
 import { Groups } from './upkeep/group.ts'
-import { outsideRoutes } from './upkeep/outside-routes.ts'
+import { OutsideRoutes } from './upkeep/outside-routes.ts'
 import type { LocalAddress } from './upkeep/underlay.ts'
 
 const ETHERNET_MTU = 1500
@@ -46,12 +46,14 @@ export interface OverlayParts {
   readonly tunnels: TunnelControl
   /** Devices are brought up by others. */
   readonly leaveDown?: boolean
+  said(line: string): void
 }
 
 export class Overlay {
   readonly running = new Map<string, Running>()
   readonly sockets: Sockets
   readonly tunnels: TunnelControl
+  readonly outside: OutsideRoutes
   private readonly mailbox: Mailbox
   private readonly counters: Counters
   private readonly resolver: Resolver
@@ -70,6 +72,7 @@ export class Overlay {
     this.tunnels = parts.tunnels
     this.leaveDown = parts.leaveDown ?? false
     this.sockets = new Sockets(parts.mailbox, offloads)
+    this.outside = new OutsideRoutes({ running: this.running, addressOf: (p) => this.addressOf(p), said: parts.said })
   }
 
   /** Makes the host and the tables what `config` says. When it throws, call it again with the configuration before. */
@@ -96,6 +99,7 @@ export class Overlay {
       else await this.add(n)
     }
     for (const r of this.running.values()) await this.placePeers(r)
+    this.outside.follow(Date.now())
     await this.tunnels.retain(tunnelled(config))
     await this.sockets.retain()
     // Last of all, so that the first frame finds everything in place.
@@ -156,6 +160,7 @@ export class Overlay {
   async replacePeers(): Promise<void> {
     await this.tunnels.want(tunnelled(this.config!), this.config!.underlay.wireguardPort)
     for (const r of this.running.values()) await this.placePeers(r)
+    this.outside.follow(Date.now())
   }
 
   /** A visit (TunnelControl.beginVisit) needs WireGuard's port, whether a network does or not; or no longer. */
@@ -264,10 +269,6 @@ export class Overlay {
     if (group !== undefined) this.groups.placed(r.config.name, ids[group])
     for (let k = 0; k < placed.length; k++) placed[k]!.vtep = ids[k]!
     r.placed = placed
-    r.device.setRoutes(
-      r.config.device === 'tun' && r.config.routes ? outsideRoutes(r, (p) => this.addressOf(p)) : [],
-      Date.now(),
-    )
   }
 
   private async placeMembers(r: Running, members: Members, all: boolean): Promise<void> {
