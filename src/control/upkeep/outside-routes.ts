@@ -11,7 +11,13 @@ export interface Routed {
   readonly placed: readonly PlacedPeer[]
   /** Not null: its peers come from a store, and their routes are others' business. */
   readonly members: unknown
-  readonly device: { readonly netns: string | null; setRoutes(prefixes: readonly string[], now: number): void }
+  readonly device: Device
+}
+
+interface Device {
+  readonly netns: string | null
+  setRoutes(prefixes: readonly string[], now: number): void
+  changeRoutes(put: readonly string[], drop: readonly string[], now: number): void
 }
 
 export interface OutsideParts {
@@ -32,6 +38,8 @@ export class OutsideRoutes {
   private readonly p: OutsideParts
   /** By network and prefix: why it is no route. */
   private withheld = new Map<string, string>()
+  /** What is led into a device so far. */
+  private readonly led = new WeakMap<Device, ReadonlySet<string>>()
 
   constructor(parts: OutsideParts) {
     this.p = parts
@@ -45,10 +53,23 @@ export class OutsideRoutes {
     for (const r of this.p.running.values()) {
       if (r.members !== null) continue
       const wanted = r.config.device === 'tun' && r.config.routes ? this.wanted(r, ends) : []
-      r.device.setRoutes(wanted, now)
+      this.lead(r.device, new Set(wanted), now)
     }
     for (const [key, why] of this.withheld) if (before.get(key) !== why) this.p.said(`${key} is no route while ${why}`)
     for (const key of before.keys()) if (!this.withheld.has(key)) this.p.said(`${key} is held back no longer`)
+  }
+
+  // Of a hundred thousand routes few change.
+  private lead(device: Device, next: ReadonlySet<string>, now: number): void {
+    const before = this.led.get(device)
+    this.led.set(device, next)
+    if (!before) {
+      device.setRoutes([...next], now)
+      return
+    }
+    const put = [...next].filter((prefix) => !before.has(prefix))
+    const drop = [...before].filter((prefix) => !next.has(prefix))
+    if (put.length > 0 || drop.length > 0) device.changeRoutes(put, drop, now)
   }
 
   private wanted(r: Routed, ends: readonly End[]): string[] {

@@ -18,25 +18,29 @@ function followed(netns: string | null = null) {
   const { networks, peers } = parse(FILE)
   const places = new Map<string, string>()
   const said: string[] = []
-  let routes: readonly string[] = []
+  const routes = new Set<string>()
+  const calls: string[] = []
   const running = new Map<string, Routed>()
   for (const config of networks) {
     const here = peers.filter((p) => p.networks.some((n) => n.network === config.name))
     const placed = here.map((peer): PlacedPeer => ({ peer, address: null, port: 0, vtep: 0 }))
-    const setRoutes = (prefixes: readonly string[]): void => {
-      if (config.name === 'red') routes = prefixes
+    const changeRoutes = (put: readonly string[], drop: readonly string[]): void => {
+      calls.push(`${config.name} +${put.length} -${drop.length}`)
+      for (const prefix of drop) routes.delete(prefix)
+      for (const prefix of put) routes.add(prefix)
     }
-    running.set(config.name, { config, placed, members: null, device: { netns, setRoutes } })
+    const setRoutes = (prefixes: readonly string[]): void => changeRoutes(prefixes, [])
+    running.set(config.name, { config, placed, members: null, device: { netns, setRoutes, changeRoutes } })
   }
   const addressOf = ({ peer }: PlacedPeer): string | null => places.get(peer.name) ?? null
   const outside = new OutsideRoutes({ running, addressOf, said: (line) => said.push(line) })
-  const at = (name: string, place: string): readonly string[] => {
+  const at = (name: string, place: string): string[] => {
     places.set(name, place)
     outside.follow(0)
-    return routes
+    return [...routes].sort()
   }
   outside.follow(0)
-  return { said, at, routes: () => routes }
+  return { said, calls, at, routes: () => [...routes].sort() }
 }
 
 const ALL = ['203.0.113.0/24', 'fd00:7::/64']
@@ -61,6 +65,15 @@ it('routes no prefix that a far end calls from, in whichever network that is, un
     'network red: 203.0.113.0/24 is held back no longer',
     'network red: fd00:7::/64 is held back no longer',
   ])
+})
+
+it('tells the host what changes, and nothing else', () => {
+  const { calls, at } = followed()
+  at('b', '198.18.0.2')
+  at('b', '203.0.113.9')
+  at('b', '203.0.113.10')
+  at('b', '198.18.0.2')
+  expect(calls).toEqual(['red +2 -0', 'blue +0 -0', 'red +0 -1', 'red +1 -0'])
 })
 
 it('routes in another namespace whatever far ends there are: tunnels do not pass there', () => {
