@@ -73,6 +73,7 @@ export class Agent implements AgentApi {
   private readonly startedAt = Date.now()
   private readonly failed = (error: unknown): void => this.log.error(String(error))
   private readonly mtus = new Seldom(async () => this.applied?.refreshMtus(), this.failed)
+  private readonly ends = new Seldom(async () => this.applied?.outside.follow(Date.now()), this.failed)
   private readonly firewall: Firewall
   private readonly keeper: Keeper
   private worker: Worker | null = null
@@ -294,16 +295,15 @@ export class Agent implements AgentApi {
 
   private async overlayParts(): Promise<OverlayParts> {
     const { counters, mailbox } = this
-    const { resolver } = this.names
+    const said = (line: string): void => this.log.info(line)
+    const parts = { counters, mailbox, resolver: this.names.resolver, said }
     const tunnels = await TunnelControl.open({
-      mailbox,
-      counters,
-      resolver,
+      ...parts,
       lookUp: (host) => this.names.lookUp([host]),
-      said: (line) => this.log.info(line),
+      moved: () => void this.ends.ask(performance.now()).catch(this.failed),
       told: (speaker, body) => this.membership?.hear(speaker, body),
     })
-    return { counters, mailbox, resolver, tunnels }
+    return { ...parts, tunnels }
   }
 
   private async startDataThread(): Promise<void> {
@@ -366,6 +366,7 @@ export class Agent implements AgentApi {
     this.stopping = true
     this.names.close()
     this.mtus.close()
+    this.ends.close()
     this.keeper.close()
     this.membership?.close()
     await this.firewall.close()

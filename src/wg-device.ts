@@ -10,6 +10,7 @@ import { HostWatch } from './control/upkeep/host-watch.ts'
 import { toConfig, type WgNews, WgState } from './control/wg/state.ts'
 import { type DeviceChange, EADDRINUSE, EINVAL, ENODEV, type UapiDevice, UapiError } from './control/wg/uapi.ts'
 import { UapiSocket, type UapiTarget } from './control/wg/uapi-socket.ts'
+import { withZoneIndex } from './control/wg/zone.ts'
 import { Counters } from './counters.ts'
 import type { Mailbox, News } from './datapath/mailbox.ts'
 import * as netdev from './host/netdev.ts'
@@ -123,7 +124,7 @@ export class WgDevice implements UapiTarget {
     const resolver = new Resolver()
     const said = (line: string): void => log.info(line)
     const tunnels = await TunnelControl.open({ mailbox, counters, resolver, lookUp: async () => false, said })
-    this.overlay = new Overlay({ mailbox, counters, resolver, tunnels, leaveDown: true }, this.config().offloads)
+    this.overlay = new Overlay({ mailbox, counters, resolver, tunnels, said, leaveDown: true }, this.config().offloads)
     await this.bind()
     netdev.setMtu(name, MTU, null)
     await this.checkHost()
@@ -228,19 +229,6 @@ export class WgDevice implements UapiTarget {
   private later(change: () => Promise<void>): Promise<void> {
     return this.turns.take(change).catch((error: unknown) => this.options.log.error(String(error)))
   }
-}
-
-// The zone of a link-local endpoint as an index, which is what a sockaddr has.
-function withZoneIndex(change: DeviceChange): DeviceChange {
-  const { peer } = change
-  const [address, zone] = peer?.endpoint?.address.split('%') ?? []
-  if (!peer?.endpoint || zone === undefined || /^\d+$/.test(zone)) return change
-  const link = netdev.link(zone, null)
-  if (!link) {
-    peer.presharedKey?.fill(0)
-    throw new UapiError(ENODEV, `there is no interface ${zone}, the zone of an endpoint`)
-  }
-  return { ...change, peer: { ...peer, endpoint: { ...peer.endpoint, address: `${address}%${link.index}` } } }
 }
 
 function refusalOf(error: unknown): UapiError {

@@ -8,7 +8,7 @@ import { NONE } from '../drop.ts'
 import { aeadEngine, pathMtu } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import * as cidr from './cidr.ts'
-import { ConfigError, underlayFaults } from './config/error.ts'
+import { refuseUnderlay } from './config/error.ts'
 import type { Config, NetworkConfig, PeerConfig } from './config/model.ts'
 import { far, farBehind, farGroup, macBytes, words } from './far.ts'
 import { hashedMac } from './mac.ts'
@@ -18,10 +18,11 @@ import { Refusal } from './refusal.ts'
 import type { Resolver } from './resolve.ts'
 import { settingsOf } from './settings.ts'
 import { Sockets } from './sockets.ts'
+import { placeTunnelled, tunnelledPeers } from './tunnelled.ts'
 import type { TunnelControl } from './tunnels.ts'
 import { defaultMtu, NetworkDevice, overhead } from './upkeep/device.ts'
 import { Groups } from './upkeep/group.ts'
-import { outsideRoutes } from './upkeep/outside-routes.ts'
+import { OutsideRoutes } from './upkeep/outside-routes.ts'
 import type { LocalAddress } from './upkeep/underlay.ts'
 
 const ETHERNET_MTU = 1500
@@ -31,6 +32,8 @@ export interface Running {
   readonly id: number
   readonly device: NetworkDevice
   placed: PlacedPeer[]
+  /** The configuration binds stations to its peers. */
+  bound: boolean
   /** Of a network whose members come from the store: they, in place of `placed`. */
   readonly members: Members | null
   /** Of a plain network: the sockets that it sends by, true: those of IPv6. */
@@ -46,12 +49,14 @@ export interface OverlayParts {
   readonly tunnels: TunnelControl
   /** Devices are brought up by others. */
   readonly leaveDown?: boolean
+  said(line: string): void
 }
 
 export class Overlay {
   readonly running = new Map<string, Running>()
   readonly sockets: Sockets
   readonly tunnels: TunnelControl
+  readonly outside: OutsideRoutes
   private readonly mailbox: Mailbox
   private readonly counters: Counters
   private readonly resolver: Resolver
@@ -70,11 +75,12 @@ export class Overlay {
     this.tunnels = parts.tunnels
     this.leaveDown = parts.leaveDown ?? false
     this.sockets = new Sockets(parts.mailbox, offloads)
+    this.outside = new OutsideRoutes({ running: this.running, addressOf: (p) => this.addressOf(p), said: parts.said })
   }
 
   /** Makes the host and the tables what `config` says. When it throws, call it again with the configuration before. */
   async apply(config: Config, underlay: readonly LocalAddress[]): Promise<void> {
-    refuseFaults(config, underlay)
+    refuseUnderlay(config, underlay)
     this.underlay = underlay
     this.config = config
     for (const name of this.stored.keys()) if (!config.networks.some((n) => n.name === name)) this.stored.delete(name)
@@ -92,6 +98,7 @@ export class Overlay {
       else await this.add(n)
     }
     for (const r of this.running.values()) await this.placePeers(r)
+    this.outside.follow(Date.now())
     await this.tunnels.retain(tunnelled(config))
     await this.sockets.retain()
     // Last of all, so that the first frame, and what has come in meanwhile, finds everything in place.
@@ -153,6 +160,7 @@ export class Overlay {
   async replacePeers(): Promise<void> {
     await this.tunnels.want(tunnelled(this.config!), this.config!.underlay.wireguardPort)
     for (const r of this.running.values()) await this.placePeers(r)
+    this.outside.follow(Date.now())
   }
 
   /** A visit (TunnelControl.beginVisit) needs WireGuard's port, whether a network does or not; or no longer. */
@@ -198,7 +206,7 @@ export class Overlay {
     const id = this.freeId()
     const device = NetworkDevice.open(n, this.config!.offloads, this.defaultMac(n), this.mtuFor(n))
     const members = this.stored.has(n.name) ? this.membersOf(n.name) : null
-    const r: Running = { config: n, id, device, placed: [], members, pools: new Map(), started: false }
+    const r: Running = { config: n, id, device, placed: [], bound: false, members, pools: new Map(), started: false }
     try {
       const layer2 = n.device === 'tap'
       const port = n.security === 'secure' ? 0 : n.port
@@ -250,7 +258,16 @@ export class Overlay {
 
   private async placePeers(r: Running): Promise<void> {
     if (r.members) return this.placeMembers(r, r.members, true)
-    const { placed, peers } = r.config.security === 'secure' ? this.tunnelledPeers(r) : await this.plainPeers(r)
+    const own = peersOf(this.config!, r.config)
+    const tunnel = (key: string): number => this.tunnels.tunnel(key)
+    const isBound = r.config.fdb.length > 0
+    // Static stations name peers by their places in the whole list.
+    if (r.config.security === 'secure' && !isBound && !r.bound) {
+      r.placed = await placeTunnelled(r, r.placed, own, { mailbox: this.mailbox, tunnel })
+      return
+    }
+    const { placed, peers } =
+      r.config.security === 'secure' ? tunnelledPeers(r.config, own, tunnel) : await this.plainPeers(r, own)
     const statics = r.config.fdb.flatMap((f) => {
       const k = placed.findIndex((p) => p.peer.name === f.vtep || p.address === f.vtep)
       const addresses = f.addresses.map((text) => words(cidr.parseAddress(text)!))
@@ -262,10 +279,7 @@ export class Overlay {
     if (group !== undefined) this.groups.placed(r.config.name, ids[group])
     for (let k = 0; k < placed.length; k++) placed[k]!.vtep = ids[k]!
     r.placed = placed
-    r.device.setRoutes(
-      r.config.device === 'tun' && r.config.routes ? outsideRoutes(r, (p) => this.addressOf(p)) : [],
-      Date.now(),
-    )
+    r.bound = isBound
   }
 
   private async placeMembers(r: Running, members: Members, all: boolean): Promise<void> {
@@ -298,20 +312,11 @@ export class Overlay {
     })
   }
 
-  private tunnelledPeers(r: Running): { placed: PlacedPeer[]; peers: Far[] } {
-    const own = peersOf(this.config!, r.config)
-    const placed = own.map((peer) => ({ peer, address: null, port: 0, vtep: -1 }))
-    const peers = own.map((peer) => {
-      return farBehind(this.tunnels.tunnel(peer.publicKey!), peer, r.config)
-    })
-    return { placed, peers }
-  }
-
-  private async plainPeers(r: Running): Promise<{ placed: PlacedPeer[]; peers: Far[] }> {
+  private async plainPeers(r: Running, own: readonly PeerConfig[]): Promise<{ placed: PlacedPeer[]; peers: Far[] }> {
     const pools = await this.poolsOf(r)
     const placed: PlacedPeer[] = []
     const peers: Far[] = []
-    for (const peer of peersOf(this.config!, r.config)) {
+    for (const peer of own) {
       const address = peer.endpoint && this.resolver.address(peer.endpoint.host)
       if (!address) continue
       const pool = pools.get(isIPv6(address))
@@ -383,14 +388,6 @@ export class Overlay {
 function tunnelled(config: Config): PeerConfig[] {
   const secure = new Set(config.networks.filter((n) => n.security === 'secure').map((n) => n.name))
   return config.peers.filter((p) => p.publicKey !== null && p.networks.some((n) => secure.has(n.network)))
-}
-
-function refuseFaults(config: Config, underlay: readonly LocalAddress[]): void {
-  const faults = underlayFaults(
-    config,
-    underlay.map((l) => l.address),
-  )
-  if (faults.length > 0) throw new ConfigError('configuration', faults)
 }
 
 function peersOf(config: Config, n: NetworkConfig): PeerConfig[] {

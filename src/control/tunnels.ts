@@ -37,6 +37,8 @@ export interface TunnelsParts {
   lookUp(host: string): Promise<boolean>
   /** A handshake with a peer went wrong, or something about it is worth a line in the log. */
   said(line: string): void
+  /** A far end is somewhere else than before. */
+  readonly moved?: () => void
   /** The agent at the far end of a tunnel says something to ours. */
   readonly told?: (speaker: Speaker, body: Uint8Array) => void
 }
@@ -277,7 +279,7 @@ export class TunnelControl {
   }
 
   private async order(remote: Remote, place: Place | null): Promise<void> {
-    if (place) remote.place = place
+    if (place) this.placed(remote, place)
     await this.p.mailbox.ask({
       kind: 'set-tunnel',
       tunnel: remote.id,
@@ -367,7 +369,14 @@ export class TunnelControl {
 
   private roamed(tunnel: number, address: Uint8Array): void {
     const remote = this.byId[tunnel]
-    if (remote) remote.place = sockaddr.unpack(address)
+    const place = sockaddr.unpack(address)
+    if (remote && place) this.placed(remote, place)
+  }
+
+  private placed(remote: Remote, place: Place): void {
+    const isElsewhere = place.address !== remote.place?.address
+    remote.place = place
+    if (isElsewhere) this.p.moved?.()
   }
 
   private freeId(): number {

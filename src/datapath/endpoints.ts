@@ -127,6 +127,7 @@ export class Endpoints {
 
   /** By which sockets sealed messages leave. */
   setPools(pool4: number, pool6: number): void {
+    if (pool4 === this.pool4 && pool6 === this.pool6) return
     this.pool4 = pool4
     this.pool6 = pool6
     for (const place of this.places) if (place?.known) this.put(place, false)
@@ -138,6 +139,7 @@ export class Endpoints {
 
   /** What is sealed for a network is filled up to at most this. 0: not at all. */
   setPad(network: number, pad: number): void {
+    if (this.pads.get(network) === pad) return
     this.pads.set(network, pad)
     for (const place of this.places) if (place?.known) this.putMembers(place)
   }

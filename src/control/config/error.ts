@@ -22,3 +22,12 @@ export function underlayFaults(config: Config, addresses: readonly string[]): re
   noteUnderlayFaults(config, addresses, faults)
   return faults.texts()
 }
+
+/** The same, thrown as a ConfigError. */
+export function refuseUnderlay(config: Config, underlay: readonly { readonly address: string }[]): void {
+  const faults = underlayFaults(
+    config,
+    underlay.map((l) => l.address),
+  )
+  if (faults.length > 0) throw new ConfigError('configuration', faults)
+}

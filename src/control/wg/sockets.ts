@@ -7,6 +7,7 @@ import { Turns } from '../turns.ts'
 import { type Seen, type WgNews, type WgPeer, WgState } from './state.ts'
 import { type DeviceChange, EINVAL, type UapiDevice, UapiError } from './uapi.ts'
 import { UapiSocket, type UapiTarget } from './uapi-socket.ts'
+import { withZoneIndex } from './zone.ts'
 
 /** RFC 6335 §6: where a port by chance comes from. */
 const PORT_FIRST = 49152
@@ -139,7 +140,7 @@ class WgNetwork implements UapiTarget {
 
   // In turn: what one client's fault takes back must not be what another has just said.
   set(change: DeviceChange): Promise<void> {
-    return this.turns.take(async () => this.state.apply(change))
+    return this.turns.take(async () => this.state.apply(withZoneIndex(change)))
   }
 
   finish(): Promise<void> {

@@ -70,3 +70,13 @@ test('a mark lasts until the file counts again', async () => {
   expect(await one.ask('get=1\n\n')).not.toContain('fwmark')
   expect(marks).toEqual([119, 0])
 })
+
+test('a link-local endpoint is kept with the index of its zone, and one of no interface is refused alone', async () => {
+  const { to } = await served()
+  const two = await to('vt2')
+  const peer = `public_key=${'07'.repeat(32)}`
+  expect(await two.ask(`set=1\n${peer}\nendpoint=[fe80::1%nowhere]:4000\n\n`)).toBe('errno=-19')
+  expect(await two.ask('get=1\n\n')).not.toContain('endpoint')
+  expect(await two.ask(`set=1\n${peer}\nendpoint=[fe80::1%lo]:4000\n\n`)).toBe('errno=0')
+  expect(await two.ask('get=1\n\n')).toContain('\nendpoint=[fe80::1%1]:4000\n')
+})
