@@ -17,7 +17,7 @@ import { Metrics } from './control/api/metrics.ts'
 import * as report from './control/api/report.ts'
 import { listRoutes } from './control/api/route-list.ts'
 import { ControlSocket, MetricsListener } from './control/api/socket.ts'
-import { addStation, listNeighbours, listStations, removeStation } from './control/api/stations.ts'
+import { addStation, listNeighbours, listStations, removeStation, runningNamed } from './control/api/stations.ts'
 import { find } from './control/api/where.ts'
 import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import type { Config } from './control/config/model.ts'
@@ -47,8 +47,9 @@ export interface AgentOptions {
   readonly log: Log
   /** Reads the configuration again, for `reload`. Without it reload is refused. */
   readonly readConfig?: () => Promise<Config>
-  /** Hears when a reload begins and when it is over, whoever asked for it. */
+  /** Hear when a reload begins and when it is over, and when the agent begins to stop, whoever asked for it. */
   readonly reloading?: (isOn: boolean) => void
+  readonly stopping?: () => void
   /** Where vtepd may write, beside the default file. Without it there is neither invite nor join. */
   readonly home?: Pick<Home, 'configDir' | 'stateDir'> & Partial<Pick<Home, 'config' | 'read' | 'reload'>>
 }
@@ -85,7 +86,7 @@ export class Agent implements AgentApi {
   private socket: ControlSocket | null = null
   private listener: MetricsListener | null = null
   private wg: WgSockets | null = null
-  private metricsRegistry: Metrics | null = null
+  private readonly metricsRegistry = new Metrics()
   // Changes of host and tables.
   private readonly turns = new Turns()
   private readonly reloads = new Turns()
@@ -200,8 +201,7 @@ export class Agent implements AgentApi {
   }
 
   metrics(): Promise<string> {
-    this.metricsRegistry ??= new Metrics({ status: () => this.status(), epochSeconds: () => Date.now() / 1000 })
-    return this.metricsRegistry.text()
+    return this.metricsRegistry.text(this.status(), (key) => this.overlay.tunnels.handshakeAt(key))
   }
 
   profile(): Profile {
@@ -224,13 +224,12 @@ export class Agent implements AgentApi {
     return removeStation(this.mailbox, this.find(network), mac)
   }
 
-  leases(network?: string): Promise<LeaseRow[]> {
-    return this.flannels.leases(network)
+  async leases(network?: string): Promise<LeaseRow[]> {
+    return this.flannels.leases(this.known(network))
   }
 
   routes(network?: string): RouteEntry[] {
-    if (network !== undefined && !this.flannels.has(network)) this.find(network)
-    return listRoutes(this.overlay, this.flannels.directRoutes(), network)
+    return listRoutes(this.overlay, this.flannels.directRoutes(), this.known(network))
   }
 
   async where(what: string): Promise<Found[]> {
@@ -271,6 +270,7 @@ export class Agent implements AgentApi {
   stop(release = false): void {
     if (this.stopping) return
     this.stopping = true
+    this.options.stopping?.()
     void this.turns.take(() => this.shutDown(release)).catch((error: unknown) => this.log.error(String(error)))
   }
 
@@ -319,7 +319,6 @@ export class Agent implements AgentApi {
     // Nothing carries packets any more: better a restart by the service manager than an agent that only looks alive.
     this.log.error(`the data thread failed: ${error instanceof Error ? error.stack : error}`)
     process.exitCode = 1
-    this.stopping = true
     void this.shutDown()
   }
 
@@ -410,10 +409,13 @@ export class Agent implements AgentApi {
     await this.flannels.sync(this.config, now)
   }
 
+  // A flannel network is known before its device is there.
+  private known(network?: string): string | undefined {
+    if (network !== undefined && !this.flannels.has(network)) this.find(network)
+    return network
+  }
+
   private find(network: string): Running {
-    const r = this.overlay.running.get(network)
-    if (r) return r
-    const names = [...this.overlay.running.keys()].join(', ')
-    throw new ApiError(404, `network: there is no "${network}" (there are: ${names || 'none'})`)
+    return runningNamed(this.overlay, network)
   }
 }

@@ -94,9 +94,14 @@ function variableValue(flag: Flag, variable: string): Value {
   const label = variableOf(flag)
   if (flag.kind === 'text') return text(label, flag, variable)
   if (flag.kind === 'list') return variable.split(/[\s,]+/).filter((part) => part !== '')
-  if (/^(1|true|yes|on)$/i.test(variable)) return true
-  if (/^(0|false|no|off)$/i.test(variable)) return false
-  throw new Failure(USAGE, `${label}: want 1 or 0, got ${JSON.stringify(variable)}`)
+  return truthOf(label, variable)
+}
+
+/** What a switch is set to, where it has a value. */
+export function truthOf(label: string, value: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(value)) return true
+  if (/^(0|false|no|off)$/i.test(value)) return false
+  throw new Failure(USAGE, `${label}: want 1 or 0, got ${JSON.stringify(value)}`)
 }
 
 function text(label: string, flag: Flag, value: string): string {

@@ -22,7 +22,8 @@ const USUAL_PORT = 51820
 
 export async function join(flags: Flags): Promise<number> {
   refuseFile(flags)
-  const text = flags.text('token') ?? (await stdin())
+  const interrupted = new Interrupted()
+  const text = flags.text('token') ?? (await Promise.race([stdin(), interrupted.signal]))
   const token = checked(text)
   const port = flags.text('port')
   const addresses = flags.list('address')
@@ -31,7 +32,7 @@ export async function join(flags: Flags): Promise<number> {
     ...(addresses.length > 0 ? { address: [...addresses] } : {}),
     ...(port === undefined ? {} : { port }),
   }
-  const { joined, started } = await made(flags, request, token)
+  const { joined, started } = await made(flags, request, token, interrupted)
   const say = (line: string): void => void process.stderr.write(`vtepd: ${line}\n`)
   for (const file of joined.files) say(`wrote ${file}`)
   if (started) say(startedText(started))
@@ -68,8 +69,8 @@ async function made(
   flags: Flags,
   request: JoinRequest,
   token: Pick<Token, 'name'>,
+  interrupted: Interrupted,
 ): Promise<{ joined: Joined; started: Started | null }> {
-  const interrupted = new Interrupted()
   try {
     const asked = new Client(flags).ask<Joined>('POST', '/v1/join', request, PATIENCE)
     return { joined: await Promise.race([asked, interrupted.signal]), started: null }

@@ -25,8 +25,9 @@ export async function ownHome(flags: Flags): Promise<Home> {
     stateDir: resolve(flags.stateDir),
     config: () => config,
     read: () => readConfig(undefined, main),
+    // What was written may have been taken back, and nothing be left.
     reload: async () => {
-      config = await readConfig(undefined, main)
+      config = await readConfigIfAny(main)
     },
     addresses: () => callableAt(config ? addresses(config) : [], config),
     host: hostView,

@@ -5,7 +5,7 @@ import { nearest } from '../control/config/fault.ts'
 import { version } from '../version.ts'
 import { COMMANDS, type Command, type Flag, flagsOf, GLOBAL_FLAGS } from './commands.ts'
 import { Failure, USAGE } from './exit.ts'
-import { type Flags, join, unknownVariables } from './flags.ts'
+import { type Flags, join, truthOf, unknownVariables } from './flags.ts'
 
 export type Parsed =
   | { readonly kind: 'run'; readonly command: Command; readonly flags: Flags; readonly warnings: readonly string[] }
@@ -33,7 +33,8 @@ const PARSER = {
 }
 
 /** Throws Failure with exit code 2 for what does not fit the table. `columns`: width of the terminal. */
-export async function parse(args: readonly string[], env: NodeJS.ProcessEnv, columns = WIDTH): Promise<Parsed> {
+export async function parse(typed: readonly string[], env: NodeJS.ProcessEnv, columns = WIDTH): Promise<Parsed> {
+  const args = spelledOut(typed)
   let text = ''
   const parser = root(columns)
   addCommands(parser, COMMANDS, ['vtepd'])
@@ -51,9 +52,38 @@ export async function parse(args: readonly string[], env: NodeJS.ProcessEnv, col
   }
   if (text !== '') return { kind: 'text', text: `${text.trimEnd()}\n` }
   if (chosen === null) throw usage(args, 'no command')
-  const { command, typed } = chosen
-  const flags = join(typed, [...(command.flags ?? []), ...GLOBAL_FLAGS], env)
+  const { command } = chosen
+  const flags = join(chosen.typed, [...(command.flags ?? []), ...GLOBAL_FLAGS], env)
   return { kind: 'run', command, flags, warnings: warningsOf(env) }
+}
+
+// As yargs takes it: `help COMMAND` as `COMMAND --help`, and switches with `true` or `false` where they have a value, of which
+// it takes any other for `false`.
+function spelledOut(typed: readonly string[]): string[] {
+  const end = typed.includes('--') ? typed.indexOf('--') : typed.length
+  const words = typed.slice(0, end).map(switchSpelledOut)
+  const args = words[0] === 'help' ? [...words.slice(1), '--help'] : words
+  if (args.includes('--help') || args.includes('-h')) refuseUnknown(args)
+  return [...args, ...typed.slice(end)]
+}
+
+// Where help is asked for, yargs shows that of what is above a command that is not there.
+function refuseUnknown(args: readonly string[]): void {
+  const path: string[] = []
+  for (const arg of args) {
+    const names = below(path)
+    if (names.length === 0 || arg.startsWith('-')) return
+    if (!names.includes(arg)) throw unknown(path, arg, false)
+    path.push(arg)
+  }
+}
+
+function switchSpelledOut(arg: string): string {
+  const [, dashes, word, value] = /^(--?)([a-z-]+)=(.*)$/s.exec(arg) ?? []
+  const isIt = (flag: Flag): boolean =>
+    flag.kind === 'switch' && (dashes === '--' ? flag.name : flag.short) === word && word !== undefined
+  const flag = [...flagsOf(COMMANDS), ...GLOBAL_FLAGS].find(isIt)
+  return flag ? `--${flag.name}=${truthOf(`--${flag.name}`, value!)}` : arg
 }
 
 // Thrown by a command's handler, which ends yargs' work: when a handler returns, yargs lays out a help page that nobody asked
@@ -197,7 +227,10 @@ function unknown(path: readonly string[], word: string, isFlag: boolean): Failur
 // The commands named on the command line, as far as they exist.
 function pathOf(args: readonly string[]): string[] {
   const path: string[] = []
-  for (const arg of args) if (below(path).includes(arg)) path.push(arg)
+  for (const arg of args) {
+    if (arg === '--') break
+    if (below(path).includes(arg)) path.push(arg)
+  }
   return path
 }
 

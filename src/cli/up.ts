@@ -34,6 +34,7 @@ export async function up(flags: Flags): Promise<number> {
     runtimeDir: flags.runtimeDir,
     log,
     reloading: (isOn: boolean) => foreground.reloading(isOn),
+    stopping: () => foreground.stops(),
     ...(quick ? {} : { readConfig: read }),
     ...home,
   }
@@ -93,7 +94,6 @@ class Foreground {
     const watchdog = this.startWatchdog(agent)
     await agent.done
     if (watchdog) clearInterval(watchdog)
-    if (!this.stopping) this.manager.tell('STOPPING=1')
     return this.failed || process.exitCode === FAILED ? FAILED : DONE
   }
 
@@ -112,6 +112,11 @@ class Foreground {
     if (!this.isReady || this.stopping) return
     const now = process.hrtime.bigint() / 1000n
     this.manager.tell(isOn ? `RELOADING=1\nMONOTONIC_USEC=${now}` : 'READY=1')
+  }
+
+  /** The agent stops: because of us, or because somebody asked it at its socket. */
+  stops(): void {
+    if (!this.stopping) this.stop('asked to stop')
   }
 
   private stop(why: string): void {

@@ -184,6 +184,12 @@ export class TunnelControl {
     return remote ? seenOf(remote, this.p.counters, monotonic()) : null
   }
 
+  /** For metrics: seconds since the epoch; null: none with this key. */
+  handshakeAt(publicKey: string): number | null {
+    const at = this.seen(publicKey)?.lastHandshake
+    return at ? at.sec + at.nsec / 1e9 : null
+  }
+
   /** Somebody says where a peer is, in the same words as before: it is called there, wherever it has moved,
    * and from whichever address of ours leads there. */
   async recall(publicKey: string): Promise<void> {

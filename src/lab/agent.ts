@@ -104,6 +104,11 @@ export class LabAgent {
     return this.answer<T>('GET', path)
   }
 
+  /** What stands behind a path that is not JSON, /metrics for one. */
+  text(path: string): Promise<string> {
+    return this.answered('GET', path)
+  }
+
   /** Has it read its file again; resolves when that is in force. */
   async reload(): Promise<void> {
     await this.answer('POST', '/v1/reload', RELOADED)
@@ -124,8 +129,12 @@ export class LabAgent {
   }
 
   private async answer<T>(method: string, path: string, patience?: number): Promise<T> {
+    return JSON.parse(await this.answered(method, path, patience)) as T
+  }
+
+  private async answered(method: string, path: string, patience?: number): Promise<string> {
     const { status, text } = await this.ask(method, path, patience)
-    if (status === 200) return JSON.parse(text) as T
+    if (status === 200) return text
     throw new Error(`the agent on ${this.host.name} answers ${method} ${path} with ${status}: ${text}`)
   }
 

@@ -4,7 +4,6 @@
 //   b: agent, vt42 10.42.0.2 ─ eth0 198.18.0.2 ─┼─ br0 of switch
 //   c: agent, vt42 10.42.0.3 ─ eth0 198.18.0.3 ─┘
 import { readFileSync } from 'node:fs'
-import { request } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
@@ -240,8 +239,8 @@ describeRoot('agents of secure networks that change', () => {
       agent.stderr,
       other.stderr,
       JSON.stringify(await status(agent)),
-      await text(agent, '/metrics'),
-      await text(agent, '/v1/fdb'),
+      await agent.text('/metrics'),
+      await agent.text('/v1/fdb'),
       (await vtepd(agent, '-v', 'peers')).stdout,
       (
         await vtepd(agent, 'config', 'check', join(agent.runtimeDir, 'vtepd.yaml')).catch((e: Error) => ({
@@ -261,18 +260,3 @@ describeRoot('agents of secure networks that change', () => {
     expect(Object.entries(secrets).flatMap(([name, secret]) => (shows(secret) ? [name] : []))).toEqual([])
   })
 }, ['ping', 'ss'])
-
-/** What the agent's socket answers. */
-function text(agent: LabAgent, path: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath: join(agent.runtimeDir, 'vtepd.sock'), path, agent: false }, (response) => {
-      let all = ''
-      response.setEncoding('utf8').on('data', (more: string) => {
-        all += more
-      })
-      response.once('end', () => resolve(all))
-    })
-    sent.once('error', reject)
-    sent.end()
-  })
-}

@@ -230,7 +230,7 @@ export class FakeAgent implements AgentApi {
   }
 
   metrics(): Promise<string> {
-    return new Metrics({ status: () => this.state, epochSeconds: () => EPOCH }).text()
+    return new Metrics().text(this.state, () => EPOCH)
   }
 
   ready(): boolean {

@@ -3,12 +3,8 @@
 import type { Registry } from 'prom-client'
 import type { Status } from './api.ts'
 
-/** Where the numbers come from. */
-export interface MetricsSource {
-  status(): Status
-  /** Seconds since the epoch. */
-  epochSeconds(): number
-}
+/** When the last handshake with this key was, in seconds since the epoch, the same however often it is asked; null: none. */
+export type HandshakeAt = (publicKey: string) => number | null
 
 type Labels = Partial<Record<'network' | 'vni' | 'peer' | 'reason' | 'version' | 'node', string>>
 type Sample = readonly [value: number, labels?: Labels]
@@ -20,7 +16,7 @@ interface Row {
   readonly name: string
   readonly help: string
   readonly labels?: readonly (keyof Labels)[]
-  readonly samples: (status: Status, epochSeconds: number) => readonly Sample[]
+  readonly samples: (status: Status, handshakeAt: HandshakeAt) => readonly Sample[]
 }
 
 const NETWORK = ['network', 'vni'] as const
@@ -72,7 +68,7 @@ const ROWS: readonly Row[] = [
     'gauge',
     'vtepd_peer_last_handshake_timestamp_seconds',
     'When the last handshake with the peer was, in seconds since the epoch.',
-    (p, now) => (p.lastHandshakeSeconds === null ? null : now - p.lastHandshakeSeconds),
+    (p, handshakeAt) => (p.publicKey === null ? null : handshakeAt(p.publicKey)),
   ),
   offload('tso', 'TCP segmentation offload on the devices'),
   offload('uso', 'UDP segmentation offload on the devices'),
@@ -100,29 +96,23 @@ const ROWS: readonly Row[] = [
   },
 ]
 
-/** One registry over one source; the text is of one moment. */
 export class Metrics {
-  private readonly source: MetricsSource
   private registry: Registry | null = null
-  private status: Status
-  private now = 0
+  private status!: Status
+  private handshakeAt!: HandshakeAt
 
-  constructor(source: MetricsSource) {
-    this.source = source
-    this.status = source.status()
-  }
-
-  /** Prometheus text, version 0.0.4. */
-  async text(): Promise<string> {
+  /** Prometheus text, version 0.0.4, of one moment. */
+  async text(status: Status, handshakeAt: HandshakeAt): Promise<string> {
     this.registry ??= await this.filled()
-    this.status = this.source.status()
-    this.now = this.source.epochSeconds()
+    this.status = status
+    this.handshakeAt = handshakeAt
     return this.registry.metrics()
   }
 
   // The library is loaded when somebody asks: it is a good part of what an agent would load to start.
   private async filled(): Promise<Registry> {
-    const prom = await import('prom-client')
+    // By its default, which its types do not have: bundled, a CommonJS module has no names of its own.
+    const { default: prom } = (await import('prom-client')) as unknown as { default: Prom }
     const registry = new prom.Registry()
     for (const row of ROWS) this.add(prom, registry, row)
     return registry
@@ -136,7 +126,7 @@ export class Metrics {
         ...common,
         collect() {
           this.reset()
-          for (const [value, of] of samples(metrics.status, metrics.now)) this.set(of ?? {}, value)
+          for (const [value, of] of samples(metrics.status, metrics.handshakeAt)) this.set(of ?? {}, value)
         },
       })
       return
@@ -145,7 +135,7 @@ export class Metrics {
       ...common,
       collect() {
         this.reset()
-        for (const [value, of] of samples(metrics.status, metrics.now)) this.inc(of ?? {}, value)
+        for (const [value, of] of samples(metrics.status, metrics.handshakeAt)) this.inc(of ?? {}, value)
       },
     })
   }
@@ -170,16 +160,16 @@ function perPeer(
   kind: Row['kind'],
   name: string,
   help: string,
-  read: (peer: Status['peers'][number], epochSeconds: number) => number | null,
+  read: (peer: Status['peers'][number], handshakeAt: HandshakeAt) => number | null,
 ): Row {
   return {
     kind,
     name,
     help,
     labels: PEER,
-    samples: ({ peers }, now) =>
+    samples: ({ peers }, handshakeAt) =>
       peers.flatMap((p): Sample[] => {
-        const value = read(p, now)
+        const value = read(p, handshakeAt)
         return value === null ? [] : [[value, { peer: p.name }]]
       }),
   }

@@ -212,10 +212,12 @@ async function reload({ api, response }: Call): Promise<void> {
 }
 
 function stop({ api, url, response }: Call): void {
-  const release = url.searchParams.get('release') === 'true'
+  const release = url.searchParams.get('release') ?? 'false'
+  if (!/^(true|false)$/.test(release))
+    throw new ApiError(400, `release: want true or false, got ${JSON.stringify(release)}`)
   const { pid } = api.status()
   // Answered first: the end closes this socket. 'close' comes also when the caller has gone.
-  response.once('close', () => api.stop(release))
+  response.once('close', () => api.stop(release === 'true'))
   response.setHeader('Connection', 'close')
   answer(response, 202, { schema: 1, pid })
 }
@@ -264,7 +266,7 @@ async function fields(request: IncomingMessage, names: readonly string[]): Promi
     ...names.filter((name) => typeof record[name] !== 'string').map((name) => `${name}: want a string`),
     ...Object.keys(record)
       .filter((key) => !names.includes(key))
-      .map((key) => `${key.slice(0, 60)}: unknown key`),
+      .map(unknownKey),
   ]
   if (faults.length > 0) throw new ApiError(400, 'the body is faulty', faults)
   return record as Record<string, string>
@@ -274,8 +276,24 @@ async function fields(request: IncomingMessage, names: readonly string[]): Promi
 async function shaped<T>(request: IncomingMessage, shape: z.ZodType<T>): Promise<T> {
   const read = shape.safeParse(await object(request))
   if (read.success) return read.data
-  const faults = read.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`)
-  throw new ApiError(400, 'the body is faulty', faults)
+  throw new ApiError(400, 'the body is faulty', read.error.issues.flatMap(faultsOf).filter(isFirst))
+}
+
+// What is no list is too long as well, says the library.
+function isFirst(fault: string, at: number, all: readonly string[]): boolean {
+  const key = (text: string): string => text.slice(0, text.indexOf(':'))
+  return all.findIndex((other) => key(other) === key(fault)) === at
+}
+
+function faultsOf(issue: z.core.$ZodIssue): string[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map(unknownKey)
+  const want =
+    issue.code === 'invalid_type' ? `want a ${issue.expected === 'array' ? 'list' : issue.expected}` : issue.message
+  return [`${issue.path.join('.')}: ${want}`]
+}
+
+function unknownKey(key: string): string {
+  return `${key.slice(0, 60)}: unknown key`
 }
 
 async function object(request: IncomingMessage): Promise<Record<string, unknown>> {

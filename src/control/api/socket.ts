@@ -6,7 +6,7 @@ import { createServer, request, type Server } from 'node:http'
 import type { ListenOptions, Socket } from 'node:net'
 import { join } from 'node:path'
 import { dropName, ignoreMissing, inodeOf, takeName } from '../socket-name.ts'
-import type { AgentApi } from './api.ts'
+import { type AgentApi, ApiError } from './api.ts'
 import { errorAnswer, handleRequest, type Scope, type Streams } from './requests.ts'
 
 export const SOCKET_NAME = 'vtepd.sock'
@@ -146,13 +146,13 @@ function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy()
     return
   }
-  const [status, reason, message] =
+  const [status, reason, message]: readonly [number, string, string] =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? [431, 'Request Header Fields Too Large', 'the headers are too large']
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? [408, 'Request Timeout', 'the request did not arrive whole in time']
         : [400, 'Bad Request', 'the request is not HTTP/1.1']
-  const text = `${JSON.stringify(errorAnswer({ status, message }).value)}\n`
+  const text = `${JSON.stringify(errorAnswer(new ApiError(status, message)).value)}\n`
   socket.end(
     `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
   )

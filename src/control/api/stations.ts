@@ -7,6 +7,14 @@ import { isGroupMac, isZeroMac, parseMac } from '../mac.ts'
 import { ApiError, type FdbEntry, type NeighbourEntry } from './api.ts'
 import { fdbEntry, namedMembers, neighbour } from './report.ts'
 
+/** Throws ApiError when there is no such network. */
+export function runningNamed(overlay: Overlay, network: string): Running {
+  const r = overlay.running.get(network)
+  if (r) return r
+  const names = [...overlay.running.keys()].join(', ')
+  throw new ApiError(404, `network: there is no "${network}" (there are: ${names || 'none'})`)
+}
+
 export async function listStations(mailbox: Mailbox, overlay: Overlay, of: readonly Running[]): Promise<FdbEntry[]> {
   const lists = await Promise.all(
     of.map(async (r) => {

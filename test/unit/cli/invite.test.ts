@@ -1,11 +1,13 @@
 // `vtepd invite` and `vtepd join` as people run it, against a fake agent; see main.test.ts.
-import { describe, expect, test } from 'vitest'
+import { PassThrough } from 'node:stream'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { ApiError } from '../../../src/control/api/api.ts'
 import { encodeToken } from '../../../src/control/join/token.ts'
 import { Secret } from '../../../src/control/secret.ts'
 import { ended, start, typed } from '../../support/command-line.ts'
 import { INVITED, JOINED } from '../../support/fake-agent.ts'
 import { running } from '../../support/fake-socket.ts'
+import { until } from '../../support/overlay.ts'
 
 const secret = (): Secret => new Secret(new Uint8Array(32).fill(1))
 const TOKEN = encodeToken({
@@ -87,6 +89,20 @@ describe('invite and join', () => {
     agent.refusal = new ApiError(status, 'no')
     expect(await typed(['join', TOKEN, ...at])).toMatchObject({ code, stdout: '', stderr: 'vtepd: no\n' })
     expect(await typed(['invite', 'host-b', ...at])).toMatchObject({ code, stdout: '', stderr: 'vtepd: no\n' })
+  })
+
+  test('Ctrl-C while the token is waited for is exit 130', async () => {
+    const before = process.listeners('SIGINT')
+    const stdin = vi.spyOn(process, 'stdin', 'get').mockReturnValue(new PassThrough() as never)
+    onTestFinished(() => stdin.mockRestore())
+    const waiting = typed(['join'])
+    const listener = await until(
+      'who hears it',
+      () => process.listeners('SIGINT').find((one) => !before.includes(one)),
+      (one) => one !== undefined,
+    )
+    listener!('SIGINT')
+    expect(await waiting).toMatchObject({ code: 130, stdout: '', stderr: 'vtepd: interrupted\n' })
   })
 
   test('a file of one’s own is no place to write to, and that is exit 2', async () => {

@@ -73,6 +73,16 @@ describe('a command line', () => {
     expect([flags.list('peer'), flags.list('local')]).toEqual([['10.0.0.1', '::1'], ['1.0']])
   })
 
+  test('a switch may have a value, as in the environment', async () => {
+    for (const on of ['--json', '--json=1', '--json=yes', '-j=on', '--json=TRUE']) {
+      expect((await run(`status ${on}`)).flags.on('json'), on).toBe(true)
+    }
+    for (const off of ['--json=0', '--json=no', '-j=off', '--json=false']) {
+      expect((await run(`status ${off}`, { VTEPD_JSON: '1' })).flags.on('json'), off).toBe(false)
+    }
+    expect((await run('stop --cleanup=yes')).flags.on('cleanup')).toBe(true)
+  })
+
   test('a repeatable flag takes one value at a time', async () => {
     expect(await fault('up --peer 10.0.0.1 10.0.0.2')).toMatch(/unknown argument "10\.0\.0\.2"/)
   })
@@ -107,6 +117,12 @@ describe('a command line', () => {
     ['fdb --network a --network b', /^--network is given 2 times; keep one$/],
     ['up --device tab', /^--device: want tap or tun, got "tab"$/],
     ['completion fish', /^completion: want bash or zsh, got "fish"$/],
+    ['status --json=maybe', /^--json: want 1 or 0, got "maybe"$/],
+    ['up --plain=', /^--plain: want 1 or 0, got ""$/],
+    ['-- status', /^vtepd: want a command: up, stop/],
+    ['statsu --help', /^vtepd: unknown command "statsu"; did you mean `vtepd status`\?$/],
+    ['config import flannel -h', /^vtepd config import: unknown command "flannel"/],
+    ['help attach', /^vtepd: unknown command "attach"/],
   ])('%s is refused in one line', async (line, message) => {
     expect(await fault(line)).toMatch(message)
   })
@@ -177,6 +193,8 @@ describe('help', () => {
 
   test('is -h too, and the version is what package.json says', async () => {
     expect(await text('up -h')).toBe(await text('up --help'))
+    expect(await text('help fdb add')).toBe(await text('fdb add --help'))
+    expect(await text('help')).toBe(await text('--help'))
     expect(await text('--version')).toBe(`${version}\n`)
   })
 })

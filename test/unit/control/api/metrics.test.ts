@@ -3,16 +3,18 @@ import type { Status } from '../../../../src/control/api/api.ts'
 import { Metrics } from '../../../../src/control/api/metrics.ts'
 import { EPOCH, NETWORK, STATUS } from '../../../support/fake-agent.ts'
 
+const KEY = 'JixLSct+yeb96aia+ZAjg1mczTae3D5YxMARBiJUGjg='
+
+function textOf(status: Status, metrics = new Metrics()): Promise<string> {
+  return metrics.text(status, (key) => (key === KEY ? EPOCH : null))
+}
+
 /** Sample lines of the text, by name and labels. */
-async function samples(status: Status | (() => Status), metrics = metricsOf(status)): Promise<Map<string, number>> {
-  const lines = (await metrics.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+async function samples(status: Status, metrics = new Metrics()): Promise<Map<string, number>> {
+  const lines = (await textOf(status, metrics)).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return new Map(
     lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
   )
-}
-
-function metricsOf(status: Status | (() => Status)): Metrics {
-  return new Metrics({ status: typeof status === 'function' ? status : () => status, epochSeconds: () => EPOCH })
 }
 
 describe('metrics', () => {
@@ -52,25 +54,26 @@ describe('metrics', () => {
     expect(names).toEqual([])
   })
 
-  test('turn the age of a handshake into a time', async () => {
+  test('say when a handshake was, not how old it is', async () => {
     const [peer] = STATUS.peers
-    const found = await samples({ ...STATUS, peers: [{ ...peer!, lastHandshakeSeconds: 20 }] })
-    expect(found.get('vtepd_peer_last_handshake_timestamp_seconds{peer="host-b"}')).toBe(EPOCH - 20)
+    for (const lastHandshakeSeconds of [20, 21]) {
+      const found = await samples({ ...STATUS, peers: [{ ...peer!, publicKey: KEY, lastHandshakeSeconds }] })
+      expect(found.get('vtepd_peer_last_handshake_timestamp_seconds{peer="host-b"}')).toBe(EPOCH)
+    }
   })
 
   test('follow status: counters go on, a network that went is gone', async () => {
-    let status: Status = STATUS
-    const metrics = metricsOf(() => status)
+    const metrics = new Metrics()
     await samples(STATUS, metrics)
-    status = { ...STATUS, ready: false, networks: [{ ...NETWORK, rxPackets: 2 ** 53 - 1 }] }
-    const found = await samples(STATUS, metrics)
+    const status = { ...STATUS, ready: false, networks: [{ ...NETWORK, rxPackets: 2 ** 53 - 1 }] }
+    const found = await samples(status, metrics)
     expect(found.get('vtepd_received_packets_total{network="blue",vni="42"}')).toBe(2 ** 53 - 1)
     expect(found.get('vtepd_ready')).toBe(0)
     expect([...found.keys()].filter((name) => name.includes('"red"'))).toEqual([])
   })
 
   test('have base units, _total on counters alone, and the allowed labels alone', async () => {
-    const text = await metricsOf(STATUS).text()
+    const text = await textOf(STATUS)
     const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!] as const)
     expect(types.length).toBeGreaterThan(15)
     for (const [name, type] of types) {
@@ -83,7 +86,7 @@ describe('metrics', () => {
 
   test('escape what a name may hold', async () => {
     const [peer] = STATUS.peers
-    const text = await metricsOf({ ...STATUS, peers: [{ ...peer!, name: 'a"b\\c\nd' }] }).text()
+    const text = await textOf({ ...STATUS, peers: [{ ...peer!, name: 'a"b\\c\nd' }] })
     expect(text).toContain('vtepd_peer_mtu_bytes{peer="a\\"b\\\\c\\nd"} 1500')
   })
 })

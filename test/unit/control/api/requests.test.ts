@@ -65,7 +65,7 @@ describe('invite and join', () => {
   test.each([
     ['/v1/invite', '{}', 'name: '],
     ['/v1/invite', '{"name":"b","device":"tup"}', 'device: '],
-    ['/v1/invite', '{"name":"b","more":1}', 'body: '],
+    ['/v1/invite', '{"name":"b","more":1}', 'more: '],
     ['/v1/join', '{"token":7}', 'token: '],
     ['/v1/join', '{"token":"vtepd1-SECRET","address":"vtepd1-SECRET"}', 'address: '],
   ])('%s with %s says what is wrong, and no value of it', async (path, body, fault) => {
@@ -173,6 +173,7 @@ describe('refusals', () => {
     ['DELETE', '/v1/fdb', undefined, 405, /takes GET or POST/],
     ['GET', '/v1/fdb/blue/02:00:00:00:00:01', undefined, 405, /takes DELETE/],
     ['POST', '/metrics', undefined, 405, /takes GET/],
+    ['POST', '/v1/stop?release=yes', undefined, 400, /release: want true or false, got "yes"/],
     ['GET', '/v1/fdb?netwrok=blue', undefined, 400, /unknown query parameter "netwrok"/],
     ['GET', '/v1/fdb?network=a&network=b', undefined, 400, /given twice/],
     ['GET', '/v1/status?x=1', undefined, 400, /unknown query parameter "x"/],
@@ -194,6 +195,16 @@ describe('refusals', () => {
   test('a body that lacks keys and has others names them all', async () => {
     const { json } = await ask('POST', '/v1/fdb', '{"network":1,"vtep":"b","color":1}')
     expect(json).toMatchObject({ faults: ['network: want a string', 'mac: want a string', 'color: unknown key'] })
+  })
+
+  test.each([
+    ['/v1/invite', '{"port":1,"address":"10.42.0.1/24","color":1}'],
+    ['/v1/join', '{"port":1,"address":"10.42.0.1/24","color":1}'],
+  ])('%s names what is wrong with its body in the same words', async (path, body) => {
+    const { status, json } = await ask('POST', path, body)
+    const first = path === '/v1/invite' ? 'name' : 'token'
+    const faults = [`${first}: want a string`, 'address: want a list', 'port: want a string', 'color: unknown key']
+    expect({ status, json }).toMatchObject({ status: 400, json: { faults } })
   })
 
   test('405 says what is allowed', async () => {
@@ -223,7 +234,9 @@ describe('refusals', () => {
     ['two lengths', 'POST /v1/fdb HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx', 400],
     ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', 405],
   ])('%s is answered and cut off, and the agent lives', async (_, bytes, status) => {
-    expect(await raw(bytes)).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    const answer = await raw(bytes)
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    if (status !== 405) expect(answer).toMatch(/\{"schema":1,"error":"the (request|headers) [^"]+"\}/)
     expect((await ask('GET', '/v1/status')).status).toBe(200)
   })
 })

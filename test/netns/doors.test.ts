@@ -1,0 +1,86 @@
+// What a running agent says at its socket, as built: dist/ is bundled, and what it loads late is not there for the unit tests.
+//
+//   a vt42 10.42.0.1/24 ═══ VNI 42, secure ═══ 10.42.0.2/24 vt42 b
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
+import { type Host, Lab } from '../../src/lab/lab.ts'
+import { reaches, until, vtepd } from '../support/overlay.ts'
+import { describeRoot } from '../support/root.ts'
+import { pair, secureConfiguration } from '../support/secure.ts'
+
+const SAMPLE = /^([a-z_]+)(\{[a-z]+="[^"]*"(?:,[a-z]+="[^"]*")*\})? (\S+)$/
+
+describeRoot('an agent at its doors', () => {
+  let lab: Lab
+  let hosts: Host[]
+  let agents: LabAgent[]
+
+  beforeAll(async () => {
+    lab = new Lab()
+    const keys = [pair(), pair()]
+    hosts = [await lab.host('a'), await lab.host('b')]
+    await lab.connect(hosts.map((host, i) => ({ host, addresses: [`198.18.0.${i + 1}/24`] })))
+    agents = await Promise.all(
+      hosts.map((host, i) => {
+        const networks = { blue: { vni: 42, address: `10.42.0.${i + 1}/24` } }
+        const peers = { other: { endpoint: `198.18.0.${2 - i}`, publicKey: keys[1 - i]!.public } }
+        return startAgent(host, secureConfiguration(host, keys[i]!, { networks, peers }))
+      }),
+    )
+  })
+  afterAll(() => lab?.close())
+
+  it('serves metrics that Prometheus reads, and the same time of a handshake again and again', async () => {
+    await reaches(hosts[0]!, '10.42.0.2')
+    const texts = [await agents[0]!.text('/metrics')]
+    const { uptimeSeconds } = await agents[0]!.get<{ uptimeSeconds: number }>('/v1/status')
+    await until(
+      'a second later',
+      () => agents[0]!.get<{ uptimeSeconds: number }>('/v1/status'),
+      (later) => later.uptimeSeconds > uptimeSeconds,
+    )
+    texts.push(await agents[0]!.text('/metrics'))
+    const read = texts.map(parsed)
+    expect(read[0]!.get('vtepd_sent_packets_total{network="blue",vni="42"}')).toBeGreaterThan(0)
+    const handshake = read.map((samples) => samples.get('vtepd_peer_last_handshake_timestamp_seconds{peer="other"}'))
+    expect(handshake[0]).toBeGreaterThan(1_700_000_000)
+    expect(handshake[1]).toBe(handshake[0])
+  })
+
+  it('knows which networks there are, also for lists that are empty', async () => {
+    expect((await vtepd(agents[0]!, 'leases', '--network', 'blue')).stdout).toBe('')
+    await expect(vtepd(agents[0]!, 'leases', '--network', 'blu')).rejects.toMatchObject({ exitCode: 2 })
+  })
+
+  it('says in its log that it was asked to stop', async () => {
+    await vtepd(agents[1]!, 'stop')
+    await until(
+      'its end',
+      () => agents[1]!.alive,
+      (alive) => !alive,
+    )
+    expect(agents[1]!.stderr).toContain('asked to stop: cleaning up')
+  })
+})
+
+/** Values by name and labels. Throws for what the text format (version 0.0.4) or promtool's rules do not have. */
+function parsed(text: string): Map<string, number> {
+  const types = new Map<string, string>()
+  const samples = new Map<string, number>()
+  expect(text.endsWith('\n')).toBe(true)
+  for (const line of text.split('\n').filter((one) => one !== '')) {
+    const [, name, type] = /^# TYPE (\S+) (counter|gauge)$/.exec(line) ?? []
+    if (name !== undefined) {
+      expect(types.has(name), line).toBe(false)
+      expect(name.endsWith('_total'), line).toBe(type === 'counter')
+      types.set(name, type!)
+    } else if (!line.startsWith('# HELP ')) {
+      const [, of, labels, value] = SAMPLE.exec(line) ?? []
+      expect(types.has(of ?? ''), line).toBe(true)
+      const key = `${of}${labels ?? ''}`
+      expect(samples.has(key) || Number.isNaN(Number(value)), line).toBe(false)
+      samples.set(key, Number(value))
+    }
+  }
+  return samples
+}
