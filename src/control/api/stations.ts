@@ -7,9 +7,10 @@ import { isGroupMac, isZeroMac, parseMac } from '../mac.ts'
 import { ApiError, type FdbEntry, type NeighbourEntry } from './api.ts'
 import { fdbEntry, namedMembers, neighbour } from './report.ts'
 
-export async function listStations(mailbox: Mailbox, overlay: Overlay, of: readonly Running[]): Promise<FdbEntry[]> {
+/** Of one network, or of all. Throws ApiError like `networkNamed`. */
+export async function listStations(mailbox: Mailbox, overlay: Overlay, network?: string): Promise<FdbEntry[]> {
   const lists = await Promise.all(
-    of.map(async (r) => {
+    some(overlay, network).map(async (r) => {
       const rows = await mailbox.ask<FdbRow[]>({ kind: 'fdb-list', id: r.id })
       return [...rows.map((row) => fdbEntry(overlay, r, row)), ...memberEntries(overlay, r)]
     }),
@@ -17,9 +18,10 @@ export async function listStations(mailbox: Mailbox, overlay: Overlay, of: reado
   return lists.flat()
 }
 
-export async function listNeighbours(mailbox: Mailbox, of: readonly Running[]): Promise<NeighbourEntry[]> {
+/** Likewise. */
+export async function listNeighbours(mailbox: Mailbox, overlay: Overlay, network?: string): Promise<NeighbourEntry[]> {
   const lists = await Promise.all(
-    of.map(async (r) => {
+    some(overlay, network).map(async (r) => {
       const rows = await mailbox.ask<NeighbourRow[]>({ kind: 'neighbour-list', id: r.id })
       return [...rows.map((row) => neighbour(r, row)), ...memberNeighbours(r)]
     }),
@@ -45,6 +47,18 @@ function memberNeighbours(r: Running): NeighbourEntry[] {
       return { network: r.config.name, ip, mac, origin: 'control' as const, ageSeconds: 0 }
     }),
   )
+}
+
+function some(overlay: Overlay, network: string | undefined): readonly Running[] {
+  return network === undefined ? [...overlay.running.values()] : [networkNamed(overlay, network)]
+}
+
+/** Throws ApiError when there is none of that name. */
+export function networkNamed({ running }: Overlay, network: string): Running {
+  const r = running.get(network)
+  if (r) return r
+  const names = [...running.keys()].join(', ')
+  throw new ApiError(404, `network: there is no "${network}" (there are: ${names || 'none'})`)
 }
 
 /** `vtep`: a peer's name, or in plain networks its address. Throws ApiError when there is no such peer or no such MAC. */
