@@ -54,7 +54,7 @@ async function removeLeftovers(client: Client): Promise<void> {
     throw error
   })
   for (const name of names) {
-    if (/^(vtepd\.sock(\.[0-9a-f]{8}~?)?|(\.subnet-[0-9a-f]{12}|subnet\.env))$/.test(name)) {
+    if (/^(vtepd\.sock(\.[0-9a-f]{8}~?)?|\.subnet-[0-9a-f]{12}|subnet\.env|traces\.json~)$/.test(name)) {
       await unlink(join(client.runtimeDir, name))
     }
   }

@@ -3,7 +3,7 @@
 import type { FdbRow, Mailbox, NeighbourRow } from '../../datapath/mailbox.ts'
 import type { Overlay, Running } from '../apply.ts'
 import { macBytes } from '../far.ts'
-import { isGroupMac, isZeroMac, parseMac } from '../mac.ts'
+import { parseMac, stationFault } from '../mac.ts'
 import { ApiError, type FdbEntry, type NeighbourEntry } from './api.ts'
 import { fdbEntry, namedMembers, neighbour } from './report.ts'
 
@@ -82,8 +82,7 @@ export async function removeStation(mailbox: Mailbox, r: Running, mac: string): 
 }
 
 function station(text: string): Uint8Array {
-  const mac = parseMac(text)
-  if (mac === null) throw new ApiError(400, `mac: want six pairs of hexadecimal digits, got "${text}"`)
-  if (isGroupMac(mac) || isZeroMac(mac)) throw new ApiError(400, `mac: ${mac} is not the address of one station`)
-  return macBytes(mac)
+  const fault = stationFault(text)
+  if (fault !== null) throw new ApiError(400, `mac: ${fault}`)
+  return macBytes(parseMac(text)!)
 }
