@@ -49,6 +49,11 @@ Napi::Value netlink_drain_js(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), netlink_drain(as_int(info[0])));
 }
 
+Napi::Value netlink_lost_js(const Napi::CallbackInfo &info) {
+  if (!is_fd(info[0])) return misuse(info.Env(), "netlinkLost(fd)");
+  return Napi::Number::New(info.Env(), netlink_lost(as_int(info[0])));
+}
+
 }  // namespace
 
 void init_host(Napi::Env env, Napi::Object exports) {
@@ -56,6 +61,7 @@ void init_host(Napi::Env env, Napi::Object exports) {
   exports.Set("netlinkMonitor", Napi::Function::New(env, netlink_monitor_js, "netlinkMonitor"));
   exports.Set("lockFile", Napi::Function::New(env, lock_file_js, "lockFile"));
   exports.Set("netlinkDrain", Napi::Function::New(env, netlink_drain_js, "netlinkDrain"));
+  exports.Set("netlinkLost", Napi::Function::New(env, netlink_lost_js, "netlinkLost"));
   init_link(env, exports);
   init_udp(env, exports);
   init_tun(env, exports);

@@ -6,6 +6,7 @@
 #include <linux/net_namespace.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -270,8 +271,8 @@ int netlink_monitor(Watched what) {
   a.nl_groups = what == Watched::kRoutes ? RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
                                                RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
                                          : 1u << (NFNLGRP_NFTABLES - 1);
-  // An overrun would be an error condition, and libuv stops a poll at its first one. What is lost does not
-  // matter.
+  // An overrun would be an error condition, and libuv stops a poll at its first one: netlink_lost tells of
+  // it.
   int on = 1;
   if (setsockopt(fd.get(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on) < 0) return -errno;
   if (bind(fd.get(), reinterpret_cast<sockaddr *>(&a), sizeof a) < 0) return -errno;
@@ -284,6 +285,13 @@ bool netlink_drain(int fd) {
   bool any = false;
   while (recv(fd, scrap, sizeof scrap, MSG_DONTWAIT | MSG_TRUNC) > 0 || errno == EINTR) any = true;
   return any;
+}
+
+uint32_t netlink_lost(int fd) {
+  uint32_t info[SK_MEMINFO_VARS] = {};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) < 0) return 0;
+  return info[SK_MEMINFO_DROPS];
 }
 
 }  // namespace vtepd

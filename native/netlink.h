@@ -145,5 +145,7 @@ int netlink_monitor(Watched what);
 
 /// Empties the monitor. True if something was there.
 bool netlink_drain(int fd);
+/// How many events a monitor has lost so far, since nobody read fast enough.
+uint32_t netlink_lost(int fd);
 
 }  // namespace vtepd

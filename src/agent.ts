@@ -17,7 +17,7 @@ import { Metrics } from './control/api/metrics.ts'
 import * as report from './control/api/report.ts'
 import { listRoutes } from './control/api/route-list.ts'
 import { ControlSocket, MetricsListener } from './control/api/socket.ts'
-import { addStation, listNeighbours, listStations, removeStation, runningNamed } from './control/api/stations.ts'
+import { addStation, listNeighbours, listStations, networkNamed, removeStation } from './control/api/stations.ts'
 import { find } from './control/api/where.ts'
 import { Overlay, type OverlayParts, type Running } from './control/apply.ts'
 import type { Config } from './control/config/model.ts'
@@ -29,8 +29,10 @@ import type { Home } from './control/join/home.ts'
 import type { Invited, InviteRequest } from './control/join/invite.ts'
 import type { Joined, JoinRequest } from './control/join/join.ts'
 import { type Membership, membershipOf, NO_HOME } from './control/join/membership.ts'
+import { removeStale } from './control/leftovers.ts'
 import { Names } from './control/names.ts'
 import { Seldom } from './control/seldom.ts'
+import { Traces } from './control/traces.ts'
 import { TunnelControl } from './control/tunnels.ts'
 import { Turns } from './control/turns.ts'
 import { Keeper } from './control/upkeep/keeper.ts'
@@ -76,6 +78,7 @@ export class Agent implements AgentApi {
   private readonly mtus = new Seldom(async () => this.applied?.refreshMtus(), this.failed)
   private readonly ends = new Seldom(async () => this.applied?.outside.follow(Date.now()), this.failed)
   private readonly firewall: Firewall
+  private readonly traces: Traces
   private readonly keeper: Keeper
   private worker: Worker | null = null
   private mailbox!: Mailbox
@@ -100,6 +103,7 @@ export class Agent implements AgentApi {
     this.options = options
     this.log = options.log
     this.firewall = new Firewall(options.runtimeDir, options.log)
+    this.traces = new Traces(options.runtimeDir, (line) => options.log.warn(line))
     this.keeper = new Keeper({
       overlay: () => (this.stopping ? null : this.applied),
       config: () => this.config,
@@ -123,6 +127,7 @@ export class Agent implements AgentApi {
     })
     this.flannels = new Flannels({
       runtimeDir: options.runtimeDir,
+      traces: this.traces,
       log: options.log,
       follow: (file, config, who, subnetFile) => openFollower(file, config, who, subnetFile, options.log),
       overlay: () => this.overlay,
@@ -139,6 +144,7 @@ export class Agent implements AgentApi {
       // The socket first: a second agent on the same runtime directory must not touch a device.
       this.socket = await ControlSocket.open(this.options.runtimeDir)
       this.socket.serve(this)
+      await removeStale(this.traces, this.config, this.log)
       const { metrics } = this.config
       if (metrics) this.listener = await MetricsListener.open(metrics.host, metrics.port, this)
       await this.startDataThread()
@@ -209,19 +215,19 @@ export class Agent implements AgentApi {
   }
 
   async fdb(network?: string): Promise<FdbEntry[]> {
-    return listStations(this.mailbox, this.overlay, network === undefined ? this.running : [this.find(network)])
+    return listStations(this.mailbox, this.overlay, network)
   }
 
   async fdbAdd(network: string, mac: string, vtep: string): Promise<void> {
-    return addStation(this.mailbox, this.find(network), mac, vtep)
+    return addStation(this.mailbox, networkNamed(this.overlay, network), mac, vtep)
   }
 
   async neighbours(network?: string): Promise<NeighbourEntry[]> {
-    return listNeighbours(this.mailbox, network === undefined ? this.running : [this.find(network)])
+    return listNeighbours(this.mailbox, this.overlay, network)
   }
 
   async fdbDel(network: string, mac: string): Promise<void> {
-    return removeStation(this.mailbox, this.find(network), mac)
+    return removeStation(this.mailbox, networkNamed(this.overlay, network), mac)
   }
 
   async leases(network?: string): Promise<LeaseRow[]> {
@@ -275,7 +281,7 @@ export class Agent implements AgentApi {
   }
 
   capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void {
-    if (network !== undefined) this.find(network)
+    if (network !== undefined) networkNamed(this.overlay, network)
     return this.captures.start(network, sink)
   }
 
@@ -358,6 +364,7 @@ export class Agent implements AgentApi {
       recall: (key) => this.turns.take(() => overlay.tunnels.recall(key)),
       setMark: async (mark) => overlay.sockets.setMark(mark),
       warn: (line) => this.log.warn(line),
+      opened: (paths) => this.traces.setSockets(paths),
     }
   }
 
@@ -411,11 +418,7 @@ export class Agent implements AgentApi {
 
   // A flannel network is known before its device is there.
   private known(network?: string): string | undefined {
-    if (network !== undefined && !this.flannels.has(network)) this.find(network)
+    if (network !== undefined && !this.flannels.has(network)) networkNamed(this.overlay, network)
     return network
-  }
-
-  private find(network: string): Running {
-    return runningNamed(this.overlay, network)
   }
 }

@@ -1,7 +1,8 @@
 // `vtepd fdb`: which station is behind which VTEP; `add` binds one until the agent stops, `del` forgets one.
 import type { FdbEntry } from '../control/api/api.ts'
+import { stationFault } from '../control/mac.ts'
 import { Client } from './client.ts'
-import { DONE } from './exit.ts'
+import { DONE, Failure, USAGE } from './exit.ts'
 import type { Flags } from './flags.ts'
 import { paintFor, print, printJson } from './output.ts'
 import { type Column, table } from './table.ts'
@@ -40,15 +41,23 @@ export async function list(flags: Flags): Promise<number> {
 }
 
 export async function add(flags: Flags): Promise<number> {
-  const body = { network: flags.need('network', WHICH), mac: flags.text('mac')!, vtep: flags.text('vtep')! }
+  const body = { network: flags.need('network', WHICH), mac: station(flags), vtep: flags.text('vtep')! }
   const answer = await new Client(flags).ask<object>('POST', '/v1/fdb', body)
   if (flags.on('json')) printJson(answer)
   return DONE
 }
 
 export async function del(flags: Flags): Promise<number> {
-  const path = [flags.need('network', WHICH), flags.text('mac')!].map(encodeURIComponent).join('/')
+  const path = [flags.need('network', WHICH), station(flags)].map(encodeURIComponent).join('/')
   const answer = await new Client(flags).ask<object>('DELETE', `/v1/fdb/${path}`)
   if (flags.on('json')) printJson(answer)
   return DONE
+}
+
+// A wrong word is told also when there is no agent to tell it.
+function station(flags: Flags): string {
+  const mac = flags.text('mac')!
+  const fault = stationFault(mac)
+  if (fault !== null) throw new Failure(USAGE, `mac: ${fault}`)
+  return mac
 }

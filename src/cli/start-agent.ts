@@ -12,6 +12,8 @@ import { FAILED, Failure } from './exit.ts'
 import type { Flags } from './flags.ts'
 
 const UNIT = 'vtepd.service'
+/** What a service manager tells the process that it has started. */
+const MANAGER = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']
 const PLACES = ['config', 'config-dir', 'runtime-dir', 'state-dir']
 /** Milliseconds until it must answer, until it should be ready, and between two looks. */
 const ANSWERS = 15_000
@@ -63,7 +65,7 @@ async function inBackground(flags: Flags): Promise<Started> {
     // It must not keep a file system busy.
     cwd: '/',
     stdio: ['ignore', fd, fd],
-    env: { ...withoutFlags(process.env), ...(main === DEFAULT_FILE ? {} : { VTEPD_CONFIG: main }) },
+    env: { ...agentEnvironment(process.env), ...(main === DEFAULT_FILE ? {} : { VTEPD_CONFIG: main }) },
   })
   closeSync(fd)
   let ended: string | null = null
@@ -103,7 +105,12 @@ function tail(log: string): string[] {
   return text.trim().split('\n').slice(-5)
 }
 
-// Flags of ours that stand in the environment are not meant for `up`.
-function withoutFlags(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('VTEPD')))
+/**
+ * The environment of an agent that goes on by itself: without flags of ours, which are not meant for `up`, and without the
+ * words between a service manager and whom it has started (sd_notify(3), sd_watchdog_enabled(3)), which is not the agent.
+ */
+export function agentEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !name.startsWith('VTEPD') && !MANAGER.includes(name)),
+  )
 }

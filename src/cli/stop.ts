@@ -12,6 +12,7 @@ import { printJson } from './output.ts'
 /** Milliseconds: longer than the 10 s that `up` gives itself. */
 const PATIENCE = 15_000
 const POLL = 25
+const TRACES = 'traces.json'
 
 export async function stop(flags: Flags): Promise<number> {
   const client = new Client(flags)
@@ -45,21 +46,44 @@ async function gone(client: Client, pid: number): Promise<void> {
   }
 }
 
-// Devices go with the process; sockets, host rules and subnet.env of a killed agent stay. Whoever still answers is left alone.
+// Devices go with the process; the rest of a killed agent stays (control/traces.ts). Whoever still answers is left alone.
 async function removeLeftovers(client: Client): Promise<void> {
   if (await client.alive()) return
-  const names = await readdir(client.runtimeDir).catch((error: NodeJS.ErrnoException) => {
+  const names: string[] = await readdir(client.runtimeDir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
     throw error
   })
   for (const name of names) {
-    if (/^(vtepd\.sock(\.[0-9a-f]{8}~?)?|subnet\.env)$/.test(name)) await unlink(join(client.runtimeDir, name))
+    if (/^(vtepd\.sock(\.[0-9a-f]{8}~?)?|\.subnet-[0-9a-f]{12}|subnet\.env|traces\.json~)$/.test(name)) {
+      await unlink(join(client.runtimeDir, name))
+    }
   }
+  const left = [
+    ...(names.includes(TRACES) ? await removeTraces(client.runtimeDir) : []),
+    ...(await removeRules(client)),
+  ]
+  if (left.length === 0) return
+  const isForbidden = left.some((line) => /not permitted|permission denied|EACCES|EPERM/i.test(line))
+  throw new Failure(isForbidden ? NOT_PERMITTED : FAILED, 'something of a killed agent is left', left)
+}
+
+async function removeTraces(runtimeDir: string): Promise<string[]> {
+  // With what speaks to a store, which hardly anybody needs here.
+  const [{ Traces }, leftovers] = await Promise.all([import('../control/traces.ts'), import('../control/leftovers.ts')])
+  const left: string[] = []
+  const traces = new Traces(runtimeDir, (line) => left.push(line))
+  traces.load()
+  const all = (): boolean => true
+  left.push(...leftovers.removeFromHost(traces, all), ...(await leftovers.removeSockets(traces)))
+  return [...left, ...(await leftovers.giveBackLeases(traces, all))]
+}
+
+async function removeRules({ runtimeDir }: Client): Promise<string[]> {
   try {
-    await new Firewall(client.runtimeDir, NO_LOG).removeLeftovers()
+    await new Firewall(runtimeDir, NO_LOG).removeLeftovers()
+    return []
   } catch (error) {
-    if (!(error instanceof ToolError)) throw error
-    const code = /not permitted|Permission denied/.test(error.message) ? NOT_PERMITTED : FAILED
-    throw new Failure(code, `host rules of a killed agent may be left: ${error.message}`)
+    if (error instanceof ToolError) return [`host rules may be: ${error.message}`]
+    throw error
   }
 }

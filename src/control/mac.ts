@@ -32,3 +32,10 @@ export function hashedMac(text: string): string {
   const first = (hash[0]! & 0xfc) | 2
   return [first, ...hash.subarray(1, 6)].map((b) => b.toString(16).padStart(2, '0')).join(':')
 }
+
+/** What is wrong with the MAC of a station as somebody typed it; null: nothing. */
+export function stationFault(text: string): string | null {
+  const mac = parseMac(text)
+  if (mac === null) return `want six pairs of hexadecimal digits, got "${text}"`
+  return isGroupMac(mac) || isZeroMac(mac) ? `${mac} is not the address of one station` : null
+}

@@ -209,6 +209,8 @@ interface Addon {
   /** Of links, addresses and routes; `rules`: of nf_tables' rules instead. */
   netlinkMonitor(netns: string | null, rules?: boolean): number
   netlinkDrain(fd: number): boolean
+  /** Events that nobody read in time, so far. */
+  netlinkLost(fd: number): number
   /** An fd, or null when another has the lock. */
   lockFile(path: string): number | null
   notify(path: string, state: string): void
@@ -246,7 +248,7 @@ export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, tunName } = addon
 export const { linkGet, linkList, linkSet, linkMove, linkDelete } = addon
 export const { addressChange, addressList, routeChange, routeList, routeMtu, routeTo } = addon
 export const { neighbourList, netnsId } = addon
-export const { netlinkMonitor, netlinkDrain, lockFile } = addon
+export const { netlinkMonitor, netlinkDrain, netlinkLost, lockFile } = addon
 export const { Engine, FdPoll, Packets } = addon
 /** One datagram to a service manager; src/host/notify.ts knows where it listens. */
 export const sendNotification = addon.notify

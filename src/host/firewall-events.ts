@@ -8,11 +8,12 @@ import { pollReadable } from './poll-readable.ts'
 /** Bytes: more than the kernel puts into one datagram. */
 const DATAGRAM = 64 * 1024
 
-/** Emits 'change' when something was done to a table or chain whose name is among `names`, or in it. */
+/** Emits 'change' when something was done to a table or chain whose name is among `names`, or in it, or may have been. */
 export class RuleMonitor extends EventEmitter<{ change: [] }> {
   names: readonly string[] = []
   private readonly poll: native.FdPoll
   private readonly datagram = Buffer.alloc(DATAGRAM)
+  private lost = 0
   private closed = false
 
   /** Throws where the kernel has no nf_tables, or we may not listen. */
@@ -43,6 +44,10 @@ export class RuleMonitor extends EventEmitter<{ change: [] }> {
       const text = this.datagram.toString('latin1', 0, length)
       ours ||= this.names.some((name) => text.includes(`\0${name}\0`))
     }
+    // A large ruleset of others is more than the socket holds: ours may have been among what did not fit.
+    const lost = this.closed ? this.lost : native.netlinkLost(fd)
+    ours ||= lost !== this.lost
+    this.lost = lost
     if (ours && !this.closed) this.emit('change')
   }
 }

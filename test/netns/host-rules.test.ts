@@ -201,6 +201,26 @@ describeRoot('host rules', () => {
       expect(agent.stderr.match(/put back/g)).toHaveLength(1)
     })
 
+    if (engine.kind === 'nftables') {
+      it('are put back when the event of it was lost among those of others', async () => {
+        const before = await ours(a, engine)
+        const table = /table inet (\S+)/.exec(before)![1]!
+        const rules = Array.from({ length: 5000 }, (_, i) => `ip saddr 198.19.${i >> 8}.${i & 255} counter accept`)
+        const large = join(lab.dir, 'large.nft')
+        writeFileSync(large, `table ip others {\nchain many {\n${rules.join('\n')}\n}\n}\n`)
+        process.kill(agent.pid, 'SIGSTOP')
+        await run(a, `nft -f ${large}`)
+        await run(a, `nft delete table inet ${table}`)
+        process.kill(agent.pid, 'SIGCONT')
+        await until(
+          'as before',
+          () => ours(a, engine),
+          (text) => text === before,
+        )
+        await run(a, 'nft delete table ip others')
+      })
+    }
+
     // The same code for both kinds of iptables.
     if (engine.iptables !== 'legacy') {
       it('follow the file', async () => {

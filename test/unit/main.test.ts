@@ -25,6 +25,16 @@ describe('without an agent', () => {
     }
   })
 
+  test('a word that no agent could take is wrong usage first', async () => {
+    const at = ['--network', 'blue', '--runtime-dir', temporaryDir()]
+    expect(await typed(['fdb', 'add', '02:00', 'host-b', ...at])).toMatchObject({
+      code: 2,
+      stderr: 'vtepd: mac: want six pairs of hexadecimal digits, got "02:00"\n',
+    })
+    expect(await typed(['fdb', 'del', 'ff:ff:ff:ff:ff:ff', ...at])).toMatchObject({ code: 2 })
+    expect(await typed(['fdb', 'del', '02:00:00:00:00:01', ...at])).toMatchObject({ code: 3 })
+  })
+
   test('the directory comes from the environment, too', async () => {
     const { code, stderr } = await vtepd(['status'], { VTEPD_RUNTIME_DIR: '/nowhere', VTEPD_X: '1' })
     expect(code).toBe(3)

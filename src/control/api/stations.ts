@@ -3,21 +3,14 @@
 import type { FdbRow, Mailbox, NeighbourRow } from '../../datapath/mailbox.ts'
 import type { Overlay, Running } from '../apply.ts'
 import { macBytes } from '../far.ts'
-import { isGroupMac, isZeroMac, parseMac } from '../mac.ts'
+import { parseMac, stationFault } from '../mac.ts'
 import { ApiError, type FdbEntry, type NeighbourEntry } from './api.ts'
 import { fdbEntry, namedMembers, neighbour } from './report.ts'
 
-/** Throws ApiError when there is no such network. */
-export function runningNamed(overlay: Overlay, network: string): Running {
-  const r = overlay.running.get(network)
-  if (r) return r
-  const names = [...overlay.running.keys()].join(', ')
-  throw new ApiError(404, `network: there is no "${network}" (there are: ${names || 'none'})`)
-}
-
-export async function listStations(mailbox: Mailbox, overlay: Overlay, of: readonly Running[]): Promise<FdbEntry[]> {
+/** Of one network, or of all. Throws ApiError like `networkNamed`. */
+export async function listStations(mailbox: Mailbox, overlay: Overlay, network?: string): Promise<FdbEntry[]> {
   const lists = await Promise.all(
-    of.map(async (r) => {
+    some(overlay, network).map(async (r) => {
       const rows = await mailbox.ask<FdbRow[]>({ kind: 'fdb-list', id: r.id })
       return [...rows.map((row) => fdbEntry(overlay, r, row)), ...memberEntries(overlay, r)]
     }),
@@ -25,9 +18,10 @@ export async function listStations(mailbox: Mailbox, overlay: Overlay, of: reado
   return lists.flat()
 }
 
-export async function listNeighbours(mailbox: Mailbox, of: readonly Running[]): Promise<NeighbourEntry[]> {
+/** Likewise. */
+export async function listNeighbours(mailbox: Mailbox, overlay: Overlay, network?: string): Promise<NeighbourEntry[]> {
   const lists = await Promise.all(
-    of.map(async (r) => {
+    some(overlay, network).map(async (r) => {
       const rows = await mailbox.ask<NeighbourRow[]>({ kind: 'neighbour-list', id: r.id })
       return [...rows.map((row) => neighbour(r, row)), ...memberNeighbours(r)]
     }),
@@ -55,6 +49,18 @@ function memberNeighbours(r: Running): NeighbourEntry[] {
   )
 }
 
+function some(overlay: Overlay, network: string | undefined): readonly Running[] {
+  return network === undefined ? [...overlay.running.values()] : [networkNamed(overlay, network)]
+}
+
+/** Throws ApiError when there is none of that name. */
+export function networkNamed({ running }: Overlay, network: string): Running {
+  const r = running.get(network)
+  if (r) return r
+  const names = [...running.keys()].join(', ')
+  throw new ApiError(404, `network: there is no "${network}" (there are: ${names || 'none'})`)
+}
+
 /** `vtep`: a peer's name, or in plain networks its address. Throws ApiError when there is no such peer or no such MAC. */
 export async function addStation(mailbox: Mailbox, r: Running, mac: string, vtep: string): Promise<void> {
   if (r.config.device === 'tun') throw new ApiError(400, `network: ${r.config.name} is tun, and has no stations`)
@@ -76,8 +82,7 @@ export async function removeStation(mailbox: Mailbox, r: Running, mac: string): 
 }
 
 function station(text: string): Uint8Array {
-  const mac = parseMac(text)
-  if (mac === null) throw new ApiError(400, `mac: want six pairs of hexadecimal digits, got "${text}"`)
-  if (isGroupMac(mac) || isZeroMac(mac)) throw new ApiError(400, `mac: ${mac} is not the address of one station`)
-  return macBytes(mac)
+  const fault = stationFault(text)
+  if (fault !== null) throw new ApiError(400, `mac: ${fault}`)
+  return macBytes(parseMac(text)!)
 }

@@ -40,8 +40,11 @@ export function readPassword(path: string): Secret | KeyFault {
   })
 }
 
+/** What of the configuration says who we are. */
+export type Papers = Pick<EtcdConfig, 'caFile' | 'certFile' | 'keyFile' | 'username' | 'passwordFile'>
+
 /** For a new connection. Throws StoreError. */
-export function credentialsOf({ caFile, certFile, keyFile, username, passwordFile }: EtcdConfig): Credentials {
+export function credentialsOf({ caFile, certFile, keyFile, username, passwordFile }: Papers): Credentials {
   const pem = (path: string | null): Buffer | null => (path === null ? null : orThrow(readPem(path)))
   return {
     ca: pem(caFile),

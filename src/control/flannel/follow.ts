@@ -7,6 +7,7 @@ import { credentialsOf } from '../etcd/files.ts'
 import { Refusal } from '../refusal.ts'
 import { StoreFollower } from './follower.ts'
 import type { Follower, Identity } from './model.ts'
+import { placeOf } from './place.ts'
 import { readSubnetEnv } from './subnet-env.ts'
 
 const INSTANCE_LEN = 8
@@ -24,7 +25,7 @@ export function openFollower(
   if (!etcd) throw new Refusal(`networks.${file.name}.type: flannel needs control.etcd`, 2)
   return new StoreFollower({
     store: new Etcd({ endpoints: etcd.endpoints, credentials: () => credentialsOf(etcd) }),
-    prefix: file.prefix ?? etcd.prefix,
+    prefix: placeOf(file, config),
     identity,
     leaseTtlSec: etcd.leaseTtlSec,
     renewMarginSec: etcd.renewMarginSec,

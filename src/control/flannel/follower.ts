@@ -141,24 +141,30 @@ export class StoreFollower extends EventEmitter<FollowerEvents> implements Follo
     return found
   }
 
-  async stop(release: boolean): Promise<void> {
+  get instance(): string {
+    return this.options.instance
+  }
+
+  async stop(release: boolean): Promise<boolean> {
     this.isStopped = true
     for (const end of this.waiting) end(false)
     for (const follow of this.follows) follow.close()
     for (const timer of [this.timer, this.gathering]) clearTimeout(timer ?? undefined)
     for (const name of [...this.troubles.keys()]) this.forget(name)
     await soon(this.work)
-    const action = release ? this.keeper.release : null
-    if (action) await this.giveBack(action)
+    const action = this.keeper.release
+    const isGone = release && action !== null && (await this.giveBack(action))
     this.options.store.close()
+    return isGone
   }
 
-  private async giveBack(action: Action & { do: 'remove' }): Promise<void> {
+  private async giveBack(action: Action & { do: 'remove' }): Promise<boolean> {
     const { log, prefix } = this.options
     const outcome = await soon(this.perform(action))
     const isGone = outcome?.is === 'committed' && (outcome.committed.done || outcome.committed.entry === null)
     if (isGone) log.info(`${prefix}: our lease ${action.key} is given back`)
     else log.warn(`${prefix}: our lease ${action.key} could not be given back: it stays until it ends, or is deleted`)
+    return isGone
   }
 
   private setConfig(text: string | null): void {

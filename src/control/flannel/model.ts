@@ -113,6 +113,8 @@ export interface FollowerEvents {
 /** Follows one network in the store. In trouble what was last known goes on. */
 export interface Follower extends EventEmitter<FollowerEvents> {
   start(): void
+  /** Tells this run of the agent from all others, in what it writes. */
+  readonly instance: string
   /** Addresses or key of ours changed: the lease keeps its subnet. */
   setIdentity(identity: Identity): void
   readonly current: Membership | null
@@ -120,6 +122,6 @@ export interface Follower extends EventEmitter<FollowerEvents> {
   published(ms: number): Promise<boolean>
   /** When leases expire, wall clock, by key: asked of the store one by one, for people. Those it does not tell are left out. */
   expiries(keys: readonly string[]): Promise<ReadonlyMap<string, number>>
-  /** Ends the watch; the lease stays, as flanneld leaves it. `release`: it is given back. */
-  stop(release: boolean): Promise<void>
+  /** Ends the watch; the lease stays, as flanneld leaves it. `release`: it is given back, unless reserved. Resolves to whether it was. */
+  stop(release: boolean): Promise<boolean>
 }

@@ -1,12 +1,12 @@
 // One flannel network of this host: what its follower says (model.ts) turned into what is wanted (desired.ts), and that handed
 // over: the network and its members to the overlay, routes to the host, subnet.env to whoever waits for it. Changes are
 // taken together. Cold.
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ApiError, type LeaseRow, type Undesired } from '../api/api.ts'
 import type { Overlay } from '../apply.ts'
 import type { Config, FlannelConfig, NetworkConfig, PeerConfig } from '../config/model.ts'
 import type { MoreNetworks } from '../firewall/host-rules.ts'
+import type { NetworkTraces, Traces } from '../traces.ts'
 import { Faults } from '../upkeep/faults.ts'
 import type { Repair } from '../upkeep/repairs.ts'
 import type { LocalAddress } from '../upkeep/underlay.ts'
@@ -14,6 +14,7 @@ import { clash, desiredNetwork, type Here, type MemberPlace, Placer, storeFault 
 import { type DirectRoutes, linkFinder } from './direct.ts'
 import { leaseRows } from './lease-rows.ts'
 import type { Follower, Identity, Membership, StoreConfig } from './model.ts'
+import { placeOf, subnetFileOf } from './place.ts'
 import { memberRules } from './rules.ts'
 import { subnetEnvText } from './subnet-env.ts'
 import { SubnetFile } from './subnet-file.ts'
@@ -31,6 +32,7 @@ const KEY = 'key'
 
 export interface FlannelsParts {
   readonly runtimeDir: string
+  readonly traces: Traces
   readonly log: { info(line: string): void; warn(line: string): void }
   follow(file: FlannelConfig, config: Config, identity: Identity, subnetFile: string): Follower
   overlay(): Overlay
@@ -116,6 +118,7 @@ export class Flannel {
     if (current && this.placer && this.isDirect(current)) this.gather(GATHER)
   }
 
+  /** `release`: this host is no member any more. */
   async stop(release: boolean): Promise<void> {
     this.stopped = true
     if (this.timer) clearTimeout(this.timer)
@@ -123,13 +126,15 @@ export class Flannel {
     this.network = null
     this.rules = null
     this.p.direct.clear(this.file.name)
-    await this.follower.stop(release)
+    this.trace({ scope: [] })
+    if (await this.follower.stop(release)) this.trace({ lease: null })
     if (release) this.forget()
   }
 
-  /** Once stopped: this host is no member any more. */
+  /** Once stopped: nobody is told of our subnet any more. */
   forget(): void {
     this.env.remove()
+    this.trace({ file: null })
   }
 
   /** Every now and then. */
@@ -192,8 +197,14 @@ export class Flannel {
     return this.config.rules.masquerade && this.file.netns === null
   }
 
-  private get subnetFile(): string {
-    return this.file.subnetFile ?? join(this.p.runtimeDir, 'subnet.env')
+  /** Where subnet.env is. */
+  get subnetFile(): string {
+    return subnetFileOf(this.file, this.p.runtimeDir)
+  }
+
+  /** Where the network is in the store. */
+  get prefix(): string {
+    return placeOf(this.file, this.config)
   }
 
   private identity(): Identity {
@@ -242,11 +253,14 @@ export class Flannel {
     this.rules = rules
     if (isNew) await this.p.applyRules()
     await this.become(network)
+    this.trace({ lease: this.leaseTrace(m) })
     this.route(m.config)
     this.say('')
     if (!this.ready) this.p.log.info(`network ${this.file.name}: ${mine(m)}, ${counted(this.places.size)} in place`)
     this.ready = true
-    this.env.set(this.subnetFile, subnetEnvText({ config: m.config, own: m.own, mtu, masquerade: this.masquerades }))
+    const text = subnetEnvText({ config: m.config, own: m.own, mtu, masquerade: this.masquerades })
+    this.trace({ file: { path: this.subnetFile, text } })
+    this.env.set(this.subnetFile, text)
     this.p.ready()
   }
 
@@ -286,8 +300,24 @@ export class Flannel {
     const scope = [ipv4, ipv6].flatMap((range) => range?.network ?? [])
     const key = JSON.stringify([routes, scope])
     if (key === this.routed) return
-    this.p.direct.set(this.file.name, routes, scope, Date.now())
+    // The network may have been another one when an agent before was killed.
+    const before = this.p.traces.of(this.prefix).scope
+    if (routes.length > 0) this.trace({ scope: [...new Set([...before, ...scope])] })
+    this.p.direct.set(this.file.name, routes, [...new Set([...before, ...scope])], Date.now())
+    this.trace({ scope: routes.length > 0 ? scope : [] })
     this.routed = key
+  }
+
+  private trace(part: Partial<NetworkTraces>): void {
+    this.p.traces.note(this.prefix, part)
+  }
+
+  // A reservation is not given back.
+  private leaseTrace({ own }: Membership): NetworkTraces['lease'] {
+    if (own.expires === null) return null
+    const { endpoints, caFile, certFile, keyFile, username, passwordFile } = this.config.etcd!
+    const store = { endpoints: [...endpoints], caFile, certFile, keyFile, username, passwordFile }
+    return { store, key: `${this.prefix}/subnets/${own.key}`, instance: this.follower.instance }
   }
 
   private failed(error: unknown): void {

@@ -5,6 +5,7 @@ import type { MoreNetworks } from '../firewall/host-rules.ts'
 import type { LocalAddress } from '../upkeep/underlay.ts'
 import { DirectRoutes, type OnHost } from './direct.ts'
 import { Flannel, type FlannelsParts } from './network.ts'
+import { placeOf, subnetFileOf } from './place.ts'
 
 /** Milliseconds between two looks at files. */
 const LOOK = 500
@@ -27,13 +28,16 @@ export class Flannels {
    */
   async sync(config: Config, underlay: readonly LocalAddress[]): Promise<boolean> {
     let gone = false
+    const prefixes = config.flannels.map((file) => placeOf(file, config))
+    const files = config.flannels.map((file) => subnetFileOf(file, this.p.runtimeDir))
     for (const [name, one] of this.all) {
       const next = config.flannels.find((file) => file.name === name)
       if (next && one.isSame(next)) continue
       gone ||= one.network !== null
       this.all.delete(name)
-      await one.stop(false)
-      if (!next) one.forget()
+      // Under another name, or with another key, it is the same network.
+      await one.stop(!prefixes.includes(one.prefix))
+      if (!files.includes(one.subnetFile)) one.forget()
     }
     for (const file of config.flannels) {
       const had = this.all.get(file.name)

@@ -23,6 +23,8 @@ export interface WgHost {
   recall(publicKey: string): Promise<void>
   setMark(mark: number): Promise<void>
   warn(line: string): void
+  /** Hears which sockets there are, by their paths, whenever that changes. */
+  opened?(paths: readonly string[]): void
 }
 
 export class WgSockets {
@@ -55,6 +57,7 @@ export class WgSockets {
       if (had) had.network.read(n, config)
       else if (!this.without.has(n.interface)) await this.add(n, config)
     }
+    this.tellPaths()
   }
 
   async close(): Promise<void> {
@@ -63,6 +66,7 @@ export class WgSockets {
       network.close()
     }
     this.open.clear()
+    this.tellPaths()
   }
 
   private async add(n: NetworkConfig, config: Config): Promise<void> {
@@ -80,6 +84,10 @@ export class WgSockets {
       this.without.add(n.interface)
       this.host.warn(`network ${n.name}: wg(8) does not see it: ${error instanceof Error ? error.message : error}`)
     }
+  }
+
+  private tellPaths(): void {
+    this.host.opened?.([...this.open.values()].map(({ socket }) => socket.path))
   }
 
   // Key, port and mark are everybody's.

@@ -56,6 +56,7 @@ describe('wrong arguments', () => {
     ['routeList of a protocol of 256', () => call(addon.routeList, null, 4, 256)],
     ['routeTo of 5 bytes', () => call(addon.routeTo, null, new Uint8Array(5))],
     ['neighbourList of no family', () => call(addon.neighbourList, null, 3)],
+    ['netlinkLost of -1', () => call(addon.netlinkLost, -1)],
     ['netnsId of -1', () => call(addon.netnsId, null, -1)],
     ['linkList of a number', () => call(addon.linkList, 7)],
     ['netlinkMonitor with an object', () => call(addon.netlinkMonitor, {})],

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
 import type { Follower, FollowerEvents } from '../../../../src/control/flannel/model.ts'
 import { Flannels } from '../../../../src/control/flannel/networks.ts'
+import { Traces } from '../../../../src/control/traces.ts'
 import { parse } from '../../../support/config.ts'
 
 class SilentFollower extends EventEmitter<FollowerEvents> {
@@ -17,6 +18,7 @@ test('a network that is not there says why', async () => {
   const said: string[] = []
   const flannels = new Flannels({
     runtimeDir: '/run/vtepd',
+    traces: new Traces('/run/vtepd', () => {}),
     log: { info: (line) => said.push(line), warn: (line) => said.push(line) },
     follow: () => follower as unknown as Follower,
     overlay: () => {
