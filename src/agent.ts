@@ -193,7 +193,6 @@ export class Agent implements AgentApi {
     return isUp && this.flannels.ready && this.applied.complete()
   }
 
-  /** Whether packets are carried: the data thread, which wakes every second, has done so lately. */
   alive(): boolean {
     return report.isAlive(this.counters)
   }
@@ -248,14 +247,18 @@ export class Agent implements AgentApi {
   private async take(readConfig: () => Promise<Config>): Promise<void> {
     const next = await readConfig()
     refuseUnchangeable(this.config, next)
+    await this.adopt(next)
+    await this.wg?.sync(next)
+  }
+
+  // A key of ours is told to the store before it is used.
+  private async adopt(next: Config): Promise<void> {
     await this.flannels.announce(next)
     try {
       await this.turns.take(() => this.replace(next))
-      await this.wg?.sync(next)
     } finally {
       this.flannels.settle()
-      const gone = await this.flannels.sync(this.config, this.underlay)
-      if (gone) await this.turns.take(() => this.applyAll())
+      if (await this.flannels.sync(this.config, this.underlay)) await this.turns.take(() => this.applyAll())
     }
   }
 
@@ -319,7 +322,6 @@ export class Agent implements AgentApi {
     // Nothing carries packets any more: better a restart by the service manager than an agent that only looks alive.
     this.log.error(`the data thread failed: ${error instanceof Error ? error.stack : error}`)
     process.exitCode = 1
-    this.stopping = true
     void this.shutDown()
   }
 
@@ -354,7 +356,7 @@ export class Agent implements AgentApi {
     const { overlay } = this
     return {
       config: () => this.config,
-      adopt: (next) => this.turns.take(() => this.replace(next)),
+      adopt: (change) => this.reloads.take(() => this.adopt(change(this.config))),
       seen: (key) => overlay.tunnels.seen(key),
       recall: (key) => this.turns.take(() => overlay.tunnels.recall(key)),
       setMark: async (mark) => overlay.sockets.setMark(mark),

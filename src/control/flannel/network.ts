@@ -179,7 +179,7 @@ export class Flannel {
     this.nextKey = null
     this.follower.setIdentity(this.identity())
     const why = `the store has not taken our new key within ${TAKEN / 1000} s`
-    throw new ApiError(503, `network ${this.file.name}: ${why}, and the old one stays; reload again when it answers`)
+    throw new ApiError(503, `network ${this.file.name}: ${why}, and the old one stays; try again when it answers`)
   }
 
   /** What was announced is used from now on, or will not be: `change` says which. */
