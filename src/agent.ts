@@ -353,13 +353,12 @@ export class Agent implements AgentApi {
   }
 
   private wgHost(): WgHost {
-    const { overlay } = this
     return {
       config: () => this.config,
       adopt: (change) => this.reloads.take(() => this.adopt(change(this.config))),
-      seen: (key) => overlay.tunnels.seen(key),
-      recall: (key) => this.turns.take(() => overlay.tunnels.recall(key)),
-      setMark: async (mark) => overlay.sockets.setMark(mark),
+      seen: (key) => this.overlay.tunnels.seen(key),
+      recall: (key) => this.turns.take(() => this.overlay.tunnels.recall(key)),
+      setMark: async (mark) => this.overlay.sockets.setMark(mark),
       warn: (line) => this.log.warn(line),
     }
   }
