@@ -175,7 +175,7 @@ export class Agent implements AgentApi {
       pid: process.pid,
       uptimeSeconds: Math.floor((Date.now() - this.startedAt) / 1000),
       ready: this.ready(),
-      networks: running.map((r) => report.networkStatus(r, counters)),
+      networks: report.networkStatuses(running, this.flannels.routed(), counters),
       peers: applied ? report.peerStatuses(config, applied, counters, (key) => applied.tunnels.session(key)) : [],
       drops: counters.drops(),
       offloads: applied ? report.offloads(config, applied, counters) : {},

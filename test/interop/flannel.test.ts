@@ -242,6 +242,7 @@ describeRoot('a flannel network', () => {
     await lab.configure({ Backend: { Type: 'host-gw' } })
     await mtu(1500)
     await knowEachOther(a, b)
+    expect(await networkOf(a.agent)).toMatchObject({ name: 'pods', device: null, interface: null, mtu: 1500 })
     expect(await routesOf(a.host)).toContain(direct)
     await reachEachOther(a, b)
 

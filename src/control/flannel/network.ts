@@ -68,7 +68,8 @@ export class Flannel {
   private placer: Placer | null = null
   private placedFor: unknown = null
   private places: ReadonlyMap<string, MemberPlace> = new Map()
-  private routed = ''
+  private mtu = 0
+  private direct = ''
   private readonly env = new SubnetFile()
   private said = ''
   /** Of the store; '': it answers. */
@@ -109,6 +110,11 @@ export class Flannel {
     this.underlay = underlay
     this.follower.setIdentity(this.identity())
     this.gather(0)
+  }
+
+  /** null: it has a device, or is not there. */
+  get routed(): { readonly name: string; readonly mtu: number } | null {
+    return this.ready && this.network === null ? { name: this.file.name, mtu: this.mtu } : null
   }
 
   hostChanged(): void {
@@ -246,6 +252,7 @@ export class Flannel {
     this.say('')
     if (!this.ready) this.p.log.info(`network ${this.file.name}: ${mine(m)}, ${counted(this.places.size)} in place`)
     this.ready = true
+    this.mtu = mtu
     this.env.set(this.subnetFile, subnetEnvText({ config: m.config, own: m.own, mtu, masquerade: this.masquerades }))
     this.p.ready()
   }
@@ -285,9 +292,9 @@ export class Flannel {
     const routes = [...this.places.values()].flatMap((place) => place.routes)
     const scope = [ipv4, ipv6].flatMap((range) => range?.network ?? [])
     const key = JSON.stringify([routes, scope])
-    if (key === this.routed) return
+    if (key === this.direct) return
     this.p.direct.set(this.file.name, routes, scope, Date.now())
-    this.routed = key
+    this.direct = key
   }
 
   private failed(error: unknown): void {
