@@ -183,7 +183,7 @@ export class Agent implements AgentApi {
       pid: process.pid,
       uptimeSeconds: Math.floor((Date.now() - this.startedAt) / 1000),
       ready: this.ready(),
-      networks: running.map((r) => report.networkStatus(r, counters)),
+      networks: report.networkStatuses(running, this.flannels.routed(), counters),
       peers: applied ? report.peerStatuses(config, applied, counters, (key) => applied.tunnels.session(key)) : [],
       drops: counters.drops(),
       offloads: applied ? report.offloads(config, applied, counters) : {},
@@ -201,7 +201,6 @@ export class Agent implements AgentApi {
     return isUp && this.flannels.ready && this.applied.complete()
   }
 
-  /** Whether packets are carried: the data thread, which wakes every second, has done so lately. */
   alive(): boolean {
     return report.isAlive(this.counters)
   }
@@ -254,14 +253,18 @@ export class Agent implements AgentApi {
   private async take(readConfig: () => Promise<Config>): Promise<void> {
     const next = await readConfig()
     refuseUnchangeable(this.config, next)
+    await this.adopt(next)
+    await this.wg?.sync(next)
+  }
+
+  // A key of ours is told to the store before it is used.
+  private async adopt(next: Config): Promise<void> {
     await this.flannels.announce(next)
     try {
       await this.turns.take(() => this.replace(next))
-      await this.wg?.sync(next)
     } finally {
       this.flannels.settle()
-      const gone = await this.flannels.sync(this.config, this.underlay)
-      if (gone) await this.turns.take(() => this.applyAll())
+      if (await this.flannels.sync(this.config, this.underlay)) await this.turns.take(() => this.applyAll())
     }
   }
 
@@ -356,13 +359,12 @@ export class Agent implements AgentApi {
   }
 
   private wgHost(): WgHost {
-    const { overlay } = this
     return {
       config: () => this.config,
-      adopt: (next) => this.turns.take(() => this.replace(next)),
-      seen: (key) => overlay.tunnels.seen(key),
-      recall: (key) => this.turns.take(() => overlay.tunnels.recall(key)),
-      setMark: async (mark) => overlay.sockets.setMark(mark),
+      adopt: (change) => this.reloads.take(() => this.adopt(change(this.config))),
+      seen: (key) => this.overlay.tunnels.seen(key),
+      recall: (key) => this.turns.take(() => this.overlay.tunnels.recall(key)),
+      setMark: async (mark) => this.overlay.sockets.setMark(mark),
       warn: (line) => this.log.warn(line),
       opened: (paths) => this.traces.setSockets(paths),
     }

@@ -31,9 +31,9 @@ export async function networks(flags: Flags): Promise<number> {
 export function networkTable(all: readonly NetworkStatus[], paint: Paint): string {
   const rows = all.map((n) => [
     n.name,
-    String(n.vni),
-    `${n.device} ${n.security}`,
-    n.interface,
+    n.device === null ? '-' : String(n.vni),
+    `${n.device ?? 'routes'} ${n.security}`,
+    n.interface ?? '-',
     n.mac ?? '-',
     String(n.mtu),
     count(n.fdbEntries),

@@ -250,9 +250,9 @@ export class Members {
   }
 }
 
-// What the data thread knows it by: a key, or an address.
-function endOf({ publicKey, endpoint }: PeerConfig): string {
-  return publicKey ?? endpoint!.host
+// What the data thread knows it by: a key, or an address with its MAC. An old lease of a host names another than its new one.
+function endOf({ publicKey, endpoint, networks }: PeerConfig): string {
+  return publicKey ?? `${endpoint!.host} ${networks[0]?.mac ?? ''}`
 }
 
 // Of members that share an end the newest says what it is like.

@@ -38,6 +38,8 @@ export class FarEnds {
   private readonly sockaddrs = new Map<number, Uint8Array>()
   /** VTEPs that have a twin: few, and not for long. */
   private readonly twins = new Set<number>()
+  /** Of an address with more than one MAC: the VTEP that is found → the others. */
+  private readonly beside = new Map<number, number[]>()
 
   constructor(parts: FarEndsParts) {
     this.p = parts
@@ -88,7 +90,7 @@ export class FarEnds {
       side.peers.delete(vtep)
     }
     const ids = peers.map((p) => {
-      const vtep = this.place(network, p)
+      const vtep = this.place(network, p, true)
       if (vtep === NONE) return NONE
       for (const prefix of side.peers.get(vtep) ?? NO_PREFIXES) network.routes.remove(prefix, vtep)
       for (const prefix of p.prefixes) network.routes.put(prefix, vtep)
@@ -123,6 +125,7 @@ export class FarEnds {
     this.sockaddrs.delete(vtep)
     this.setTwin(vtep, NONE)
     for (const other of this.twins) if (vteps.twin[other] === vtep) this.setTwin(other, NONE)
+    this.stepAside(vtep)
     vteps.remove(vtep)
   }
 
@@ -144,11 +147,13 @@ export class FarEnds {
     this.p.counters.setVtep(vtep, VTEP_MTU, mtu)
   }
 
-  private place(network: Network, p: Far): number {
+  // `apart`: with another MAC than the one there it is another.
+  private place(network: Network, p: Far, apart = false): number {
     const { vteps, tunnels, counters } = this.p
     const [a, b, c, d] = p.words as [number, number, number, number]
     const had = vteps.find(network.id, a, b, c, d)
-    const vtep = vteps.add(network.id, a, b, c, d, false)
+    const isFirst = had === NONE || !apart || p.mac === null || vteps.macFixed[had] === 0 || this.hasMac(had, p.mac)
+    const vtep = isFirst ? vteps.add(network.id, a, b, c, d, false) : this.placeBeside(had, p.mac)
     if (vtep === NONE) return NONE
     if (had === NONE) counters.clearVtep(vtep)
     vteps.setStranger(vtep, false)
@@ -169,6 +174,38 @@ export class FarEnds {
     }
     vteps.macFixed[vtep] = p.mac ? 1 : 0
     return vtep
+  }
+
+  private hasMac(vtep: number, mac: Uint8Array): boolean {
+    const { vteps } = this.p
+    return vteps.macHi[vtep] === macHi(mac) && vteps.macLo[vtep] === macLo(mac)
+  }
+
+  private placeBeside(first: number, mac: Uint8Array): number {
+    const others = this.beside.get(first) ?? []
+    const known = others.find((other) => this.hasMac(other, mac))
+    if (known !== undefined) return known
+    const vtep = this.p.vteps.addBeside(first)
+    if (vtep === NONE) return NONE
+    this.p.counters.clearVtep(vtep)
+    this.beside.set(first, [...others, vtep])
+    return vtep
+  }
+
+  // One that goes is found no more, if another has its address.
+  private stepAside(vtep: number): void {
+    const [next, ...rest] = this.beside.get(vtep) ?? []
+    if (next !== undefined) {
+      this.beside.delete(vtep)
+      if (rest.length > 0) this.beside.set(next, rest)
+      this.p.vteps.promote(next)
+      return
+    }
+    for (const [first, others] of this.beside) {
+      const left = others.filter((other) => other !== vtep)
+      if (left.length > 0) this.beside.set(first, left)
+      else this.beside.delete(first)
+    }
   }
 
   private setTwin(vtep: number, twin: number): void {

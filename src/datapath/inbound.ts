@@ -358,7 +358,7 @@ export class Inbound {
       return drop.NOT_IP
     }
     if (network.sourceCheck && source !== this.vtep) {
-      if (source === drop.NONE || source !== this.p.vteps.twin[this.vtep]) return drop.SOURCE_NOT_ALLOWED
+      if (source === drop.NONE || !this.p.vteps.isPair(this.vtep, source)) return drop.SOURCE_NOT_ALLOWED
     }
     const outer = this.datagrams.tos[m]! & 3
     if (outer !== 0) {

@@ -1,5 +1,6 @@
 // The far ends: which addresses may speak in which network, and what is known of each. An id stands for one address in one
 // network; FDB entries and routes name ids, and native keeps an endpoint under the same number.
+// Two ids stand for one address where what is behind it wants two MACs.
 // Peers come and go with the configuration. Where a network accepts strangers (`accept`), one that speaks gets an id too, and
 // loses it when no station is learned behind it. In a secure network a far end is a key, wherever it is: its tunnel's number,
 // dressed as an address that nobody has (`keyWords`). Temperature: hot (find and the columns), cold (add, remove).
@@ -82,11 +83,42 @@ export class Vteps {
   add(network: number, a: number, b: number, c: number, d: number, stranger: boolean): number {
     const at = this.slot(network, a, b, c, d)
     if (this.table[at + NETWORK] !== FREE) return this.table[at + ID]!
+    const id = this.take(network, a, b, c, d, stranger)
+    if (id !== NONE) this.table.set([a, b, c, d, network, id], at)
+    return id
+  }
+
+  /** One more id for the address of another, with a MAC of its own: two leases of one host. `find` answers the other still. */
+  addBeside(id: number): number {
+    const [a, b, c, d] = this.words.subarray(id * 4, id * 4 + 4)
+    return this.take(this.network[id]!, a!, b!, c!, d!, false)
+  }
+
+  /** `find` answers this one of those with its address from now on. */
+  promote(id: number): void {
+    const [a, b, c, d] = this.words.subarray(id * 4, id * 4 + 4)
+    this.table[this.slot(this.network[id]!, a!, b!, c!, d!) + ID] = id
+  }
+
+  /** Whether `id` may speak for what is behind `other` too: its twin, or one with the same address. Neither is NONE. */
+  isPair(id: number, other: number): boolean {
+    if (this.twin[id] === other) return true
+    const { words } = this
+    const x = id * 4
+    const y = other * 4
+    return (
+      words[x + 3] === words[y + 3] &&
+      words[x + 2] === words[y + 2] &&
+      words[x + 1] === words[y + 1] &&
+      words[x] === words[y]
+    )
+  }
+
+  private take(network: number, a: number, b: number, c: number, d: number, stranger: boolean): number {
     if (this.freeCount === 0) return NONE
     const id = this.free[this.freeAt]!
     this.freeAt = (this.freeAt + 1) % this.capacity
     this.freeCount--
-    this.table.set([a, b, c, d, network, id], at)
     this.words.set([a, b, c, d], id * 4)
     this.network[id] = network
     this.stranger[id] = stranger ? 1 : 0
@@ -108,10 +140,11 @@ export class Vteps {
     this.stranger[id] = stranger ? 1 : 0
   }
 
-  /** Frees an id. Whoever names it (FDB, routes, flood list) has let go before. */
+  /** Frees an id. Whoever names it (FDB, routes, flood list) has let go before, and one beside it is promoted. */
   remove(id: number): void {
     const [a, b, c, d] = this.words.subarray(id * 4, id * 4 + 4)
-    this.unlink(this.slot(this.network[id]!, a!, b!, c!, d!) / STRIDE)
+    const at = this.slot(this.network[id]!, a!, b!, c!, d!)
+    if (this.table[at + ID] === id) this.unlink(at / STRIDE)
     this.strangers -= this.stranger[id]!
     this.stranger[id] = 0
     this.network[id] = NONE

@@ -273,12 +273,21 @@ describe.skipIf(why !== null)(`a network in etcd${why ? ` (needs ${why})` : ''}`
     const [a, b] = [host(1), host(2)]
     await until(() => expect([...a.members, ...b.members].sort()).toEqual([a.own, b.own].sort()))
     const [keyA, keyB] = [a.own!, b.own!]
+    // Those that do not hear of it, as flanneld does not, are reached all the while.
+    await put('10.42.30.0-24', flanneldValue('198.18.0.9', '02:00:00:00:00:09'))
+    await until(() => expect(a.members).toEqual([keyB, '10.42.30.0-24'].sort()))
+    const changes = a.changes.length
     await server.wipe()
     await until(() => expect(a.said.join()).toContain('config is gone from the store: going on with what it was'))
     await until(async () => expect(await keys()).toEqual([keyA, keyB].sort().map((key) => `${prefix}/subnets/${key}`)))
-    await until(() => expect([a.members, b.members]).toEqual([[keyB], [keyA]]))
     await server.ctl('put', `${prefix}/config`, CONFIG)
     await until(() => expect(a.said.at(-1)).toBe('well'))
+    expect(a.said.join()).toMatch(/the store has lost .*: reached as before until it is there again, 60 s at most/)
+    expect(a.members).toEqual([keyB, '10.42.30.0-24'].sort())
+    expect(Math.min(...a.changes.slice(changes).map((change) => change.members.size))).toBe(2)
+    expect((await a.follower.expiries(['10.42.30.0-24'])).size).toBe(1)
+    await put('10.42.31.0-24', flanneldValue('198.18.0.9', '02:00:00:00:00:09'))
+    await until(() => expect(a.members).toEqual([keyB, '10.42.31.0-24'].sort()))
   })
 
   test('follows its configuration, and lets nothing faulty in', async () => {

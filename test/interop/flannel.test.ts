@@ -185,6 +185,28 @@ describeRoot('a flannel network', () => {
     await reachEachOther(a, b)
   })
 
+  it('hears of a key and a port that wg(8) sets', async () => {
+    lab = await FlannelLab.open({ a: 1, b: 2 })
+    await lab.configure({ Backend: { Type: 'vxlan' } })
+    const keys = ['a', 'b'].map((name) => makeKeys(lab.lab, name))
+    // Sockets of wg(8) have one directory for all namespaces.
+    const wan = `wf${process.pid % 10_000}`
+    const besides = { wan: { vni: 9, device: 'tun', interface: wan, address: '10.43.0.1/24' } }
+    const { a, b } = await pair({ security: 'secure' }, [
+      { privateKeyFile: keys[0]!.file },
+      { privateKeyFile: keys[1]!.file, networks: { pods: { type: 'flannel' }, ...besides } },
+    ])
+    await reachEachOther(a, b)
+    const flow = stream(a.host, a.pod, b.pod)
+    const fresh = makeKeys(lab.lab, 'b-next')
+    const told = async () => (await lab.leases())[subnetOf(b.pod).replace('/', '-')]!['BackendData']
+    await b.host.run(['wg', 'set', wan, 'private-key', fresh.file])
+    expect(await told()).toMatchObject({ PublicKey: fresh.publicKey, Port: 51820 })
+    await b.host.run(['wg', 'set', wan, 'listen-port', '51999'])
+    await until('the port', told, (data) => (data as { Port: number }).Port === 51999)
+    expect(await flow.lost()).toBe(0)
+  })
+
   it('goes by routes, tunnels and bare IP as the store says, and by the tunnel where a gateway is between', async () => {
     lab = await FlannelLab.open({ a: 1, b: 2 })
     await lab.configure({ Backend: { Type: 'vxlan', DirectRouting: true } })
@@ -220,6 +242,7 @@ describeRoot('a flannel network', () => {
     await lab.configure({ Backend: { Type: 'host-gw' } })
     await mtu(1500)
     await knowEachOther(a, b)
+    expect(await networkOf(a.agent)).toMatchObject({ name: 'pods', device: null, interface: null, mtu: 1500 })
     expect(await routesOf(a.host)).toContain(direct)
     await reachEachOther(a, b)
 

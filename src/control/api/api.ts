@@ -8,8 +8,9 @@ import type { RepairCount } from '../upkeep/repairs.ts'
 export interface NetworkStatus {
   name: string
   vni: number
-  device: 'tap' | 'tun'
-  interface: string
+  /** null, as the interface: the back end is routes of the host alone, and nothing is counted here. */
+  device: 'tap' | 'tun' | null
+  interface: string | null
   mac: string | null
   mtu: number
   security: Security

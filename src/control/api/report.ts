@@ -58,7 +58,16 @@ export function isAlive(counters: Counters): boolean {
   return now - counters.stats[STAT_NOW]! < ALIVE
 }
 
-export function networkStatus(r: Running, counters: Counters): NetworkStatus {
+/** `routed`: flannel networks whose back end is the host's own routes. */
+export function networkStatuses(
+  running: readonly Running[],
+  routed: readonly { readonly name: string; readonly mtu: number }[],
+  counters: Counters,
+): NetworkStatus[] {
+  return [...running.map((r) => networkStatus(r, counters)), ...routed.map(routedStatus)]
+}
+
+function networkStatus(r: Running, counters: Counters): NetworkStatus {
   const { state } = r.device
   const count = (column: number): number => counters.network(r.id, column)
   return {
@@ -77,6 +86,22 @@ export function networkStatus(r: Running, counters: Counters): NetworkStatus {
     txPackets: count(TX_PACKETS),
     txBytes: count(TX_BYTES),
     floodedPackets: count(FLOODED),
+  }
+}
+
+function routedStatus({ name, mtu }: { readonly name: string; readonly mtu: number }): NetworkStatus {
+  const none = { fdbEntries: 0, rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, floodedPackets: 0 }
+  return {
+    name,
+    vni: 0,
+    device: null,
+    interface: null,
+    mac: null,
+    mtu,
+    security: 'plain',
+    address: [],
+    ports: 0,
+    ...none,
   }
 }
 

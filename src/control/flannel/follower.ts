@@ -52,6 +52,8 @@ export class StoreFollower extends EventEmitter<FollowerEvents> implements Follo
   private follows: ListWatch[] = []
   private timer: NodeJS.Timeout | null = null
   private gathering: NodeJS.Timeout | null = null
+  // Leases that the store has lost are forgotten then; `until`: wall clock, ms.
+  private orphans: { readonly timer: NodeJS.Timeout; readonly until: number } | null = null
   private isChanged = false
   private work: Promise<void> | null = null
   private readonly waiting = new Set<(published: boolean) => void>()
@@ -93,7 +95,8 @@ export class StoreFollower extends EventEmitter<FollowerEvents> implements Follo
       { key: `${prefix}/subnets/`, prefix: true },
       {
         listed: (listing: Listing) => {
-          this.table.replace(listing)
+          const orphans = this.table.replace(listing, this.own?.key ?? null)
+          if (orphans > 0) this.bereaved(orphans)
           this.dirty()
         },
         changed: (events: readonly KeyEvent[], revision) => {
@@ -128,9 +131,10 @@ export class StoreFollower extends EventEmitter<FollowerEvents> implements Follo
 
   async expiries(keys: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const found = new Map<string, number>()
-    const left = keys
-      .map((key) => this.table.get(key))
-      .filter((row) => row !== undefined && row.lease?.expires === undefined)
+    const rows = keys.flatMap((key) => this.table.get(key) ?? [])
+    const { until } = this.orphans ?? {}
+    for (const { key, isOrphan } of rows) if (isOrphan && until !== undefined) found.set(key, until)
+    const left = rows.filter((row) => !row.isOrphan && row.lease?.expires === undefined)
     const ask = async (): Promise<void> => {
       for (let row = left.pop(); row !== undefined; row = left.pop()) {
         const seconds = await this.options.store.timeToLive(row.etcdLease)
@@ -149,7 +153,7 @@ export class StoreFollower extends EventEmitter<FollowerEvents> implements Follo
     this.isStopped = true
     for (const end of this.waiting) end(false)
     for (const follow of this.follows) follow.close()
-    for (const timer of [this.timer, this.gathering]) clearTimeout(timer ?? undefined)
+    for (const timer of [this.timer, this.gathering, this.orphans?.timer]) clearTimeout(timer ?? undefined)
     for (const name of [...this.troubles.keys()]) this.forget(name)
     await soon(this.work)
     const action = this.keeper.release
@@ -165,6 +169,24 @@ export class StoreFollower extends EventEmitter<FollowerEvents> implements Follo
     if (isGone) log.info(`${prefix}: our lease ${action.key} is given back`)
     else log.warn(`${prefix}: our lease ${action.key} could not be given back: it stays until it ends, or is deleted`)
     return isGone
+  }
+
+  // Members that know nothing of it do not write their leases again before they are due.
+  private bereaved(count: number): void {
+    const { leaseTtlSec, prefix, log } = this.options
+    clearTimeout(this.orphans?.timer)
+    const ms = leaseTtlSec * 1000
+    const what = `the store has lost ${count === 1 ? "another member's lease" : `the leases of ${count} other members`}`
+    log.warn(`${prefix}: ${what}: reached as before until it is there again, ${leaseTtlSec} s at most`)
+    const timer = setTimeout(
+      () => {
+        this.orphans = null
+        this.table.forgetOrphans()
+        this.dirty()
+      },
+      Math.min(ms, WAIT_MAX_MS),
+    )
+    this.orphans = { timer, until: Date.now() + ms }
   }
 
   private setConfig(text: string | null): void {

@@ -22,7 +22,12 @@ export interface Row {
   readonly lease: Lease | null
   readonly fault: string | null
   readonly mark: Mark | null
+  /** The store has lost it. Whoever it is of need not know, and is there still: it counts until it is written anew. */
+  readonly isOrphan: boolean
 }
+
+/** Whatever the store has is older. */
+const YOUNGEST = Number.MAX_SAFE_INTEGER
 
 export class LeaseTable {
   private readonly directory: string
@@ -30,6 +35,8 @@ export class LeaseTable {
   // Keys that we removed and the watch has not told of yet → revision.
   private readonly buried = new Map<string, number>()
   private changed = new Set<string>()
+  // Public address → keys.
+  private readonly orphans = new Map<string, string[]>()
   /** All up to this is known; 0: nothing is. */
   revision = 0
 
@@ -46,21 +53,27 @@ export class LeaseTable {
     return this.byKey.get(key)
   }
 
-  /** What was not in it is gone, unless it was written later. */
-  replace({ revision, entries }: Listing): void {
-    // A store that was put back to what it was once: nothing of ours is later than it.
-    if (revision < this.revision) {
-      for (const key of this.byKey.keys()) this.changed.add(key)
-      this.byKey.clear()
-      this.buried.clear()
-      this.revision = 0
-    }
+  /**
+   * What was not in it is gone, unless it was written later. Answers how many have become orphans: a store that was put back to what
+   * it was once has not heard that they left. `own`: the key that is no orphan, since we write it again ourselves.
+   */
+  replace({ revision, entries }: Listing, own: string | null = null): number {
+    const isLost = revision < this.revision
+    if (isLost) this.bereave(own)
     const there = new Set(entries.map((entry) => entry.key))
     for (const row of this.byKey.values()) {
-      if (row.modRevision <= revision && !there.has(this.directory + row.key)) this.remove(row.key, revision)
+      const isGone = row.modRevision <= revision && !there.has(this.directory + row.key)
+      if (isGone && !row.isOrphan) this.remove(row.key, revision)
     }
     for (const entry of entries) this.put(entry)
     this.reached(revision)
+    return isLost ? [...this.byKey.values()].filter(({ isOrphan }) => isOrphan).length : 0
+  }
+
+  /** They had the time to come back. */
+  forgetOrphans(): void {
+    for (const key of [...this.byKey.keys()]) this.forgetOrphan(key)
+    this.orphans.clear()
   }
 
   change(events: readonly KeyEvent[], revision: number): void {
@@ -78,7 +91,9 @@ export class LeaseTable {
     if (before && before.modRevision >= entry.modRevision) return
     if ((this.buried.get(key) ?? 0) >= entry.modRevision) return
     this.changed.add(key)
-    this.byKey.set(key, rowOf(key, entry, before?.lease ?? null))
+    const row = rowOf(key, entry, before?.lease ?? null)
+    this.byKey.set(key, row)
+    if (this.orphans.size > 0) this.comeBack(row)
   }
 
   remove(key: string, revision: number): void {
@@ -105,6 +120,33 @@ export class LeaseTable {
     return index
   }
 
+  private bereave(own: string | null): void {
+    this.buried.clear()
+    this.orphans.clear()
+    this.revision = 0
+    for (const row of [...this.byKey.values()]) {
+      const { key, lease } = row
+      this.changed.add(key)
+      if (lease === null || key === own) this.byKey.delete(key)
+      else this.byKey.set(key, { ...row, createRevision: YOUNGEST, modRevision: 0, isOrphan: true })
+      if (lease === null || key === own) continue
+      this.orphans.set(addressOf(lease), [...(this.orphans.get(addressOf(lease)) ?? []), key])
+    }
+  }
+
+  // A host has one subnet: where it has another now, the old one is nobody's.
+  private comeBack({ lease }: Row): void {
+    if (lease === null) return
+    for (const key of this.orphans.get(addressOf(lease)) ?? []) this.forgetOrphan(key)
+    this.orphans.delete(addressOf(lease))
+  }
+
+  private forgetOrphan(key: string): void {
+    if (!this.byKey.get(key)?.isOrphan) return
+    this.byKey.delete(key)
+    this.changed.add(key)
+  }
+
   private reached(revision: number): void {
     if (revision > this.revision) this.revision = revision
     for (const [key, at] of this.buried) if (at <= this.revision) this.buried.delete(key)
@@ -113,7 +155,7 @@ export class LeaseTable {
 
 function rowOf(key: string, entry: Entry, before: Lease | null): Row {
   const { createRevision, modRevision } = entry
-  const common = { key, createRevision, modRevision, etcdLease: entry.lease }
+  const common = { key, createRevision, modRevision, etcdLease: entry.lease, isOrphan: false }
   const subnets = parseKey(key)
   if (!subnets) return { ...common, subnets, lease: null, fault: 'the key is not that of a subnet', mark: null }
   try {
@@ -130,6 +172,10 @@ function rowOf(key: string, entry: Entry, before: Lease | null): Row {
     if (!(error instanceof GoJsonError)) throw error
     return { ...common, subnets, lease: null, fault: error.message, mark: null }
   }
+}
+
+function addressOf({ publicIp, publicIpv6 }: Lease): string {
+  return publicIp ?? publicIpv6 ?? ''
 }
 
 /** Somebody else's, with what key and value say. */

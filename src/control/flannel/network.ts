@@ -70,7 +70,8 @@ export class Flannel {
   private placer: Placer | null = null
   private placedFor: unknown = null
   private places: ReadonlyMap<string, MemberPlace> = new Map()
-  private routed = ''
+  private mtu = 0
+  private direct = ''
   private readonly env = new SubnetFile()
   private said = ''
   /** Of the store; '': it answers. */
@@ -111,6 +112,11 @@ export class Flannel {
     this.underlay = underlay
     this.follower.setIdentity(this.identity())
     this.gather(0)
+  }
+
+  /** null: it has a device, or is not there. */
+  get routed(): { readonly name: string; readonly mtu: number } | null {
+    return this.ready && this.network === null ? { name: this.file.name, mtu: this.mtu } : null
   }
 
   hostChanged(): void {
@@ -184,7 +190,7 @@ export class Flannel {
     this.nextKey = null
     this.follower.setIdentity(this.identity())
     const why = `the store has not taken our new key within ${TAKEN / 1000} s`
-    throw new ApiError(503, `network ${this.file.name}: ${why}, and the old one stays; reload again when it answers`)
+    throw new ApiError(503, `network ${this.file.name}: ${why}, and the old one stays; try again when it answers`)
   }
 
   /** What was announced is used from now on, or will not be: `change` says which. */
@@ -258,6 +264,7 @@ export class Flannel {
     this.say('')
     if (!this.ready) this.p.log.info(`network ${this.file.name}: ${mine(m)}, ${counted(this.places.size)} in place`)
     this.ready = true
+    this.mtu = mtu
     const text = subnetEnvText({ config: m.config, own: m.own, mtu, masquerade: this.masquerades })
     this.trace({ file: { path: this.subnetFile, text } })
     this.env.set(this.subnetFile, text)
@@ -299,13 +306,13 @@ export class Flannel {
     const routes = [...this.places.values()].flatMap((place) => place.routes)
     const scope = [ipv4, ipv6].flatMap((range) => range?.network ?? [])
     const key = JSON.stringify([routes, scope])
-    if (key === this.routed) return
+    if (key === this.direct) return
     // The network may have been another one when an agent before was killed.
     const before = this.p.traces.of(this.prefix).scope
     if (routes.length > 0) this.trace({ scope: [...new Set([...before, ...scope])] })
     this.p.direct.set(this.file.name, routes, [...new Set([...before, ...scope])], Date.now())
     this.trace({ scope: routes.length > 0 ? scope : [] })
-    this.routed = key
+    this.direct = key
   }
 
   private trace(part: Partial<NetworkTraces>): void {

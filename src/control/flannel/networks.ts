@@ -84,6 +84,11 @@ export class Flannels {
     return [...this.all.values()].flatMap((one) => one.network ?? [])
   }
 
+  /** Those that are there and have no device. */
+  routed(): { readonly name: string; readonly mtu: number }[] {
+    return [...this.all.values()].flatMap((one) => one.routed ?? [])
+  }
+
   /** What the host's firewall has to know of them. */
   rules(): MoreNetworks {
     const all = [...this.all.values()].flatMap((one) => one.rules ?? [])

@@ -16,8 +16,8 @@ const PORT_COUNT = 16384
 /** What the agent does for wg(8). */
 export interface WgHost {
   config(): Config
-  /** Makes the configuration so, or throws and leaves all as it was. */
-  adopt(next: Config): Promise<void>
+  /** Makes of the configuration, as it is when its turn comes, another; or throws and leaves all as it was. */
+  adopt(change: (config: Config) => Config): Promise<void>
   seen(publicKey: string): Seen | null
   /** The peer is called at the endpoint that was given last. */
   recall(publicKey: string): Promise<void>
@@ -179,16 +179,15 @@ class WgNetwork implements UapiTarget {
 
   private async settle(): Promise<void> {
     const news = this.state.takeNews()
-    const before = this.host.config()
     if (this.state.listenPort === 0) this.state.listenPort = PORT_FIRST + Math.floor(Math.random() * PORT_COUNT)
     try {
       if (news.fwmark) await this.setMark(this.state.fwmark)
       const replaced = [...news.peers].flatMap(([name, { kind }]) => (kind === 'replaced' ? [name] : []))
       // Peers that were taken away and made again under their key begin anew.
-      if (replaced.length > 0) await this.host.adopt(this.merge(before, news, new Set(replaced)))
-      await this.host.adopt(this.merge(before, news, new Set()))
+      if (replaced.length > 0) await this.host.adopt((now) => this.merge(now, news, new Set(replaced)))
+      await this.host.adopt((now) => this.merge(now, news, new Set()))
     } catch (error) {
-      this.read(this.network, before)
+      this.readAgain(this.host.config())
       throw error instanceof UapiError ? error : refusal(error)
     }
     for (const [name, { kind, endpoint }] of news.peers) {

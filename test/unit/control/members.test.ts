@@ -72,6 +72,30 @@ test('what has not changed is not said again; what has is one order', async () =
   expect(members.complete).toBe(true)
 })
 
+test('each lease of one host is written to by the MAC that it names, and may speak for the others', async () => {
+  const { v, members, apply, leads } = plain()
+  const { vteps, networks } = v.tables
+  const macOf = (third: number): number => vteps.macLo[networks.at(0)!.routes.find4(0x0a2a0001 | (third << 8))]!
+  const old = member(1, host(2), '02:00:00:00:00:01')
+  const now = member(2, host(2), '02:00:00:00:00:02')
+  const beside = member(3, host(2), '02:00:00:00:00:02')
+  await apply(named(old))
+  await apply(named(old, now, beside))
+  expect([leads(1), leads(2), leads(3)]).toEqual([host(2), host(2), host(2)])
+  expect([macOf(1), macOf(2), macOf(3)]).toEqual([1, 2, 2])
+  const found = (): number => vteps.find(0, 0, 0, 0xffff, 0xc6120002 | 0)
+  expect(members.at(found())?.peer.name).toBe(old.name)
+  await apply(named(now, beside))
+  expect(members.at(found())?.peer.name).toBe(beside.name)
+  expect([leads(1), leads(2), macOf(3)]).toEqual([null, host(2), 2])
+  // A host that has another MAC now.
+  await apply(named(member(2, host(2), '02:00:00:00:00:09'), beside))
+  expect([macOf(2), macOf(3)]).toEqual([9, 2])
+  await apply(named())
+  expect(found()).toBe(NONE)
+  expect(v.native.endpoints.size).toBe(0)
+})
+
 test('routes follow by difference; a lasting lack of a place, and a new beginning, want them all', async () => {
   const { members, apply } = plain()
   const said: unknown[] = []
@@ -129,10 +153,10 @@ test('thousands come in orders of a size that packets do not wait for', async ()
   expect(v.native.endpoints.size).toBe(0)
 })
 
-test('an old lease and a new one of one host: one end with both subnets, until the old one goes', async () => {
+test('an old lease and a new one of one host: with one MAC one end with both subnets, until the old one goes', async () => {
   const { apply, leads, v } = plain()
   const old = member(2, host(2))
-  const fresh = member(3, host(2), '02:00:00:00:00:33')
+  const fresh = member(3, host(2))
   await apply(named(old, fresh))
   expect([leads(2), leads(3)]).toEqual([host(2), host(2)])
   expect(v.native.endpoints.size).toBe(1)

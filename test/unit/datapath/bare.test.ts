@@ -82,3 +82,19 @@ test('a twin may speak for what is behind the other, and for nothing else', () =
   expect(v.in(from('198.18.0.3', TCP))).toEqual([])
   expect(v.tables.vteps.twin[twin!]).toBe(NONE)
 })
+
+test('an address with two MACs may speak for what is behind either', () => {
+  const { v } = network(DST)
+  const mac = (last: number): Uint8Array => Uint8Array.of(2, 0, 0, 0, 0, last)
+  const change = (peers: readonly Far[], gone: readonly number[] = []): number[] =>
+    v.tables.handle({ kind: 'change-peers', id: 0, peers, gone }) as number[]
+  const [a] = change([far('198.18.0.3', { mac: mac(1) })])
+  expect(v.in(from('198.18.0.3', TCP))).toEqual([])
+  const [b] = change([far('198.18.0.3', { mac: mac(2), prefixes: one(SRC) })])
+  expect(v.in(from('198.18.0.3', TCP))).toHaveLength(1)
+  change([], [a!])
+  expect(v.in(from('198.18.0.3', TCP))).toHaveLength(1)
+  change([], [b!])
+  expect(v.in(from('198.18.0.3', TCP))).toEqual([])
+  expect(v.drops()).toEqual({ 'source-not-allowed': 1, 'vxlan-unknown-vtep': 1 })
+})

@@ -82,14 +82,38 @@ describe('a table of leases', () => {
     expect(one.get(A)!.lease).not.toBe(lease)
   })
 
-  test('believes a store that was put back to an earlier day', () => {
-    const one = table(entry(A, 3), entry(B, 9))
-    one.put(entry('10.42.3.0-24', 15))
-    one.replace({ revision: 5, entries: [entry(A, 3)] })
-    expect([...one.rows.keys()]).toEqual([A])
+  test('believes a store that was put back to an earlier day, and keeps those it has lost until they are back', () => {
+    const at = (n: number): string => flanneldValue(`198.18.0.${n}`, `02:00:00:00:00:0${n}`)
+    const C = '10.42.3.0-24'
+    const one = table(
+      entry(A, 3, at(1)),
+      entry(B, 9, at(2)),
+      entry('10.42.4.0-24', 9, 'scribble'),
+      entry('own', 9, at(5)),
+    )
+    one.put(entry(C, 15, at(3)))
+    const before = one.get(B)!.lease
+    expect(one.replace({ revision: 5, entries: [entry(A, 3, at(1))] }, 'own')).toBe(2)
+    const left = () => [...one.rows.values()].map((row) => [row.key, row.isOrphan])
+    expect(left()).toEqual([
+      [A, false],
+      [B, true],
+      [C, true],
+    ])
     expect(one.revision).toBe(5)
-    one.change([put(B, 6)], 6)
-    expect(one.get(B)!.modRevision).toBe(6)
+    // A list that is read again has not lost them anew.
+    expect(one.replace({ revision: 5, entries: [entry(A, 3, at(1))] }, 'own')).toBe(0)
+    one.takeChanged()
+    one.change([put(B, 6, at(2))], 6)
+    expect(one.get(B)).toMatchObject({ modRevision: 6, isOrphan: false })
+    expect(one.get(B)!.lease).toBe(before)
+    // A host has another subnet now.
+    one.change([put('10.42.33.0-24', 7, at(3))], 7)
+    expect(one.get(C)).toBeUndefined()
+    expect([...one.takeChanged()].sort()).toEqual([B, C, '10.42.33.0-24'].sort())
+    expect(one.replace({ revision: 4, entries: [] }, null)).toBe(3)
+    one.forgetOrphans()
+    expect(one.rows.size).toBe(0)
   })
 
   test('passes over what comes late: neither a write nor a list undoes what we wrote', () => {

@@ -22,8 +22,8 @@ async function served(): Promise<{
   let config = parse(FILE)
   const host = {
     config: () => config,
-    adopt: async (next: Config) => {
-      config = next
+    adopt: async (change: (config: Config) => Config) => {
+      config = change(config)
     },
     seen: () => null,
     recall: async () => {},
