@@ -6,6 +6,7 @@ import { isIP } from 'node:net'
 import { type Counters, MAX_TUNNELS } from '../counters.ts'
 import type { Mailbox, News } from '../datapath/mailbox.ts'
 import * as drop from '../drop.ts'
+import { sinceBoot } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
 import { Handshakes, type Outcome, ready, type Why } from '../wireguard/handshakes.ts'
 import type { PeerSession } from './api/report.ts'
@@ -181,7 +182,7 @@ export class TunnelControl {
   /** For wg(8); null: there is no tunnel to this key. */
   seen(publicKey: string): Seen | null {
     const remote = this.byKey.get(publicKey)
-    return remote ? seenOf(remote, this.p.counters, monotonic()) : null
+    return remote ? seenOf(remote, this.p.counters, sinceBoot()) : null
   }
 
   /** Somebody says where a peer is, in the same words as before: it is called there, wherever it has moved,
@@ -199,7 +200,7 @@ export class TunnelControl {
   /** What the data thread says; false: it is about something else. */
   hear(n: News): boolean {
     if (n.kind === 'told') this.p.mailbox.tell({ kind: 'heard', count: 1 })
-    if (this.visit?.hear(n, monotonic())) return true
+    if (this.visit?.hear(n, sinceBoot())) return true
     switch (n.kind) {
       case 'handshake':
         this.take(n)
@@ -316,9 +317,9 @@ export class TunnelControl {
   }
 
   private outcomeOf(n: News & { kind: 'handshake' }): Outcome {
-    const ours = this.handshakes.handle(n.message, n.from, n.waiting, monotonic())
+    const ours = this.handshakes.handle(n.message, n.from, n.waiting, sinceBoot())
     if (!this.visit || ours.kind !== 'nothing' || !NOT_OURS.includes(ours.why)) return ours
-    const its = this.visit.handle(n, monotonic())
+    const its = this.visit.handle(n, sinceBoot())
     return its.kind === 'nothing' ? ours : its
   }
 
@@ -339,7 +340,7 @@ export class TunnelControl {
   private initiate(tunnel: number): void {
     const remote = this.byId[tunnel]
     if (!remote) return
-    const message = this.handshakes.initiate(tunnel, monotonic(), Date.now())
+    const message = this.handshakes.initiate(tunnel, sinceBoot(), Date.now())
     if (message) this.p.mailbox.tell({ kind: 'initiation', tunnel, message })
     remote.attempts++
     if (remote.attempts > RESOLVE_AFTER) void this.resolveAgain(remote).catch((e: unknown) => this.p.said(String(e)))
@@ -392,10 +393,6 @@ function asPeer({ name, publicKey, presharedKey }: Guest): PeerConfig {
 
 function isSame(a: Place, b: Place | null): boolean {
   return b !== null && a.address === b.address && a.port === b.port
-}
-
-function monotonic(): number {
-  return Number(process.hrtime.bigint() / 1_000_000n)
 }
 
 /** A copy in memory of its own, which can be moved; the original is zeroed. */

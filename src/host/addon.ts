@@ -209,6 +209,8 @@ interface Addon {
   netlinkDrain(fd: number): boolean
   /** An fd, or null when another has the lock. */
   lockFile(path: string): number | null
+  /** Milliseconds since the host started, its sleep included: what Engine.wait tells as well. */
+  sinceBoot(): number
   notify(path: string, state: string): void
 }
 
@@ -244,7 +246,7 @@ export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, tunName } = addon
 export const { linkGet, linkList, linkSet, linkMove, linkDelete } = addon
 export const { addressChange, addressList, routeChange, routeList, routeMtu, routeTo } = addon
 export const { neighbourList, netnsId } = addon
-export const { netlinkMonitor, netlinkDrain, lockFile } = addon
+export const { netlinkMonitor, netlinkDrain, lockFile, sinceBoot } = addon
 export const { Engine, FdPoll, Packets } = addon
 /** One datagram to a service manager; src/host/notify.ts knows where it listens. */
 export const sendNotification = addon.notify
