@@ -8,10 +8,12 @@ import type { Mailbox, News } from '../datapath/mailbox.ts'
 import * as drop from '../drop.ts'
 import { sinceBoot } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
+import { INITIATION_LEN } from '../wire/wireguard.ts'
 import { Handshakes, type Outcome, ready, type Why } from '../wireguard/handshakes.ts'
 import type { PeerSession } from './api/report.ts'
 import type { PeerConfig } from './config/model.ts'
 import { CODES } from './handshake-code.ts'
+import { HandshakeFaults } from './handshake-faults.ts'
 import { type Call, Visit } from './join/visit.ts'
 import { Refusal } from './refusal.ts'
 import { type Place, type Remote, seenOf, sessionOf } from './remote.ts'
@@ -67,6 +69,7 @@ export class TunnelControl {
   private readonly byKey = new Map<string, Remote>()
   private readonly byId: (Remote | undefined)[] = []
   private key: Secret | null = null
+  private readonly faults = new HandshakeFaults()
   private outcomes: { tunnel: number; code: number; bytes: number }[] = []
 
   private constructor(parts: TunnelsParts) {
@@ -259,6 +262,7 @@ export class TunnelControl {
   private async remove(key: string, remote: Remote): Promise<void> {
     this.byKey.delete(key)
     this.byId[remote.id] = undefined
+    this.faults.forget(remote.id)
     this.handshakes.removePeer(remote.id)
     await this.p.mailbox.ask({ kind: 'remove-tunnel', tunnel: remote.id })
   }
@@ -299,12 +303,14 @@ export class TunnelControl {
   private take(n: News & { kind: 'handshake' }): void {
     const outcome = this.outcomeOf(n)
     this.report(outcome, n.message.length)
+    if (outcome.kind === 'nothing') this.complain(outcome.peer, outcome.why, n.message)
     const { mailbox } = this.p
     if (outcome.kind === 'send') {
       mailbox.tell({ kind: 'answer', message: outcome.message, to: n.from, local: n.local })
     } else if (outcome.kind === 'session') {
       const remote = this.byId[outcome.peer]
       if (remote) remote.attempts = 0
+      this.faults.succeeded(outcome.peer)
       const send = moved(outcome.session.send)
       const receive = moved(outcome.session.receive)
       const session = { ...outcome.session, send, receive }
@@ -314,6 +320,14 @@ export class TunnelControl {
         receive.buffer,
       ])
     }
+  }
+
+  private complain(tunnel: number, why: Why, message: Uint8Array): void {
+    const remote = this.byId[tunnel]
+    if (!remote) return
+    const kind = message.length === INITIATION_LEN ? 'initiation' : 'answer'
+    const line = this.faults.hear(tunnel, remote.peer.name, kind, why, sinceBoot())
+    if (line) this.p.said(line)
   }
 
   private outcomeOf(n: News & { kind: 'handshake' }): Outcome {
