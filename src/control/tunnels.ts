@@ -8,8 +8,7 @@ import type { Mailbox, News } from '../datapath/mailbox.ts'
 import * as drop from '../drop.ts'
 import { sinceBoot } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
-import { INITIATION_LEN } from '../wire/wireguard.ts'
-import { Handshakes, type Outcome, ready, type Why } from '../wireguard/handshakes.ts'
+import { Handshakes, type Nothing, type Outcome, ready, type Why } from '../wireguard/handshakes.ts'
 import type { PeerSession } from './api/report.ts'
 import type { PeerConfig } from './config/model.ts'
 import { CODES } from './handshake-code.ts'
@@ -303,7 +302,7 @@ export class TunnelControl {
   private take(n: News & { kind: 'handshake' }): void {
     const outcome = this.outcomeOf(n)
     this.report(outcome, n.message.length)
-    if (outcome.kind === 'nothing') this.complain(outcome.peer, outcome.why, n.message)
+    if (outcome.kind === 'nothing') this.complain(outcome, n)
     const { mailbox } = this.p
     if (outcome.kind === 'send') {
       mailbox.tell({ kind: 'answer', message: outcome.message, to: n.from, local: n.local })
@@ -322,11 +321,9 @@ export class TunnelControl {
     }
   }
 
-  private complain(tunnel: number, why: Why, message: Uint8Array): void {
-    const remote = this.byId[tunnel]
-    if (!remote) return
-    const kind = message.length === INITIATION_LEN ? 'initiation' : 'answer'
-    const line = this.faults.hear(tunnel, remote.peer.name, kind, why, sinceBoot())
+  private complain(outcome: Nothing, { message, from }: News & { kind: 'handshake' }): void {
+    const name = this.byId[outcome.peer]?.peer.name ?? null
+    const line = this.faults.hear(outcome, { name, message, from, own: this.handshakes.publicKey }, sinceBoot())
     if (line) this.p.said(line)
   }
 
