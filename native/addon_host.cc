@@ -2,7 +2,6 @@
 #include "addon_host.h"
 
 #include "addon_value.h"
-#include "engine.h"
 #include "lock.h"
 #include "netlink.h"
 #include "netns.h"
@@ -50,10 +49,6 @@ Napi::Value netlink_drain_js(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), netlink_drain(as_int(info[0])));
 }
 
-Napi::Value since_boot_js(const Napi::CallbackInfo &info) {
-  return Napi::Number::New(info.Env(), since_boot());
-}
-
 }  // namespace
 
 void init_host(Napi::Env env, Napi::Object exports) {
@@ -61,7 +56,6 @@ void init_host(Napi::Env env, Napi::Object exports) {
   exports.Set("netlinkMonitor", Napi::Function::New(env, netlink_monitor_js, "netlinkMonitor"));
   exports.Set("lockFile", Napi::Function::New(env, lock_file_js, "lockFile"));
   exports.Set("netlinkDrain", Napi::Function::New(env, netlink_drain_js, "netlinkDrain"));
-  exports.Set("sinceBoot", Napi::Function::New(env, since_boot_js, "sinceBoot"));
   init_link(env, exports);
   init_udp(env, exports);
   init_tun(env, exports);

@@ -143,6 +143,8 @@ interface Addon {
   Engine: new () => Engine
   FdPoll: new (fd: number, ready: (status: number, events: number) => void, closed: () => void) => FdPoll
   Packets: new (fd: number, ethernet: boolean, vnetHdr: boolean, slab: Uint8Array, places: Uint32Array) => Packets
+  /** Milliseconds since the host started, its sleep included: what Engine.wait tells as well. */
+  sinceBoot(): number
   aeadEngines(): string[]
   aeadEngine(): string | null
   aeadUse(name: string | null): void
@@ -209,8 +211,6 @@ interface Addon {
   netlinkDrain(fd: number): boolean
   /** An fd, or null when another has the lock. */
   lockFile(path: string): number | null
-  /** Milliseconds since the host started, its sleep included: what Engine.wait tells as well. */
-  sinceBoot(): number
   notify(path: string, state: string): void
 }
 
@@ -242,11 +242,12 @@ export const { udpOpen, udpHasGso, udpMark, udpJoin, udpMulticast, pathMtu, wake
  * what the next Engine of this thread gets, null when there is none; aeadUse() chooses (null: the best).
  */
 export const { aeadEngines, aeadEngine, aeadUse } = addon
+export const { sinceBoot } = addon
 export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, tunName } = addon
 export const { linkGet, linkList, linkSet, linkMove, linkDelete } = addon
 export const { addressChange, addressList, routeChange, routeList, routeMtu, routeTo } = addon
 export const { neighbourList, netnsId } = addon
-export const { netlinkMonitor, netlinkDrain, lockFile, sinceBoot } = addon
+export const { netlinkMonitor, netlinkDrain, lockFile } = addon
 export const { Engine, FdPoll, Packets } = addon
 /** One datagram to a service manager; src/host/notify.ts knows where it listens. */
 export const sendNotification = addon.notify
