@@ -365,6 +365,10 @@ Napi::Value slab_js(const Napi::CallbackInfo &info) {
   return Napi::ArrayBuffer::New(info.Env(), at, size, [](Napi::Env, void *memory) { free(memory); });
 }
 
+Napi::Value since_boot_js(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), since_boot());
+}
+
 Napi::Value layout_js(const Napi::CallbackInfo &info) {
   Napi::Object o = Napi::Object::New(info.Env());
   auto put = [&o](const char *name, double value) { o.Set(name, value); };
@@ -391,6 +395,7 @@ class Addon : public Napi::Addon<Addon> {
     init_aead(env, exports, &cipher_);
     exports.Set("wake", Napi::Function::New(env, wake_js, "wake"));
     exports.Set("slab", Napi::Function::New(env, slab_js, "slab"));
+    exports.Set("sinceBoot", Napi::Function::New(env, since_boot_js, "sinceBoot"));
     exports.Set("layout", Napi::Function::New(env, layout_js, "layout"));
     init_host(env, exports);
   }

@@ -30,6 +30,12 @@ T &at(std::vector<T> &v, uint32_t id) {
 
 }  // namespace
 
+double since_boot() noexcept {
+  timespec t;
+  clock_gettime(CLOCK_BOOTTIME, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec / 1000000);
+}
+
 int Engine::set_device(uint32_t id, const Device &device) {
   clear_device(id);
   at(devices_, id) = device;
@@ -152,9 +158,7 @@ uint32_t Engine::poll(int timeout_ms) {
   if (changed_) ready |= kReadyChanged;
   if (gone_) ready |= kReadyGone;
   if (n == 0) glance();
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  double now = static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec / 1000000);
+  double now = since_boot();
   if (ready & (kReadyDevices | kReadySockets)) {
     rested_ = now - carried_ >= kRest;
     carried_ = now;

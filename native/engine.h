@@ -19,9 +19,12 @@ enum Ready : uint32_t {
   kReadyGone = 32,     // next_gone: a device went away
 };
 
+// Milliseconds since the host started, its sleep included: a session that a host has slept through is old.
+double since_boot() noexcept;
+
 // Positions in the statistics that native writes for TypeScript to read.
 enum Stat : uint32_t {
-  kStatNow,  // monotonic milliseconds at the last wait's end
+  kStatNow,  // since_boot at the last wait's end
   kStatBadFrames,
   kStatOverflows,
   kStatIcmpErrors,

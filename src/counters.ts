@@ -49,7 +49,7 @@ const VTEP_ROW = 4
 /** Columns of a tunnel's row. Bytes are UDP payloads, handshakes included, as wg(8) shows them. */
 export const TUNNEL_RX_BYTES = 0
 export const TUNNEL_TX_BYTES = 1
-/** When its last handshake was complete, ms of the monotonic clock; 0: never. */
+/** When its last handshake was complete, ms since the host started; 0: never. */
 export const TUNNEL_HANDSHAKE = 2
 /** TUNNEL_IDLE, TUNNEL_HANDSHAKING or TUNNEL_UP. */
 export const TUNNEL_STATE = 3

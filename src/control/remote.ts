@@ -33,7 +33,7 @@ export interface Remote {
   place: Place | null
   /** Initiations since the last session. */
   attempts: number
-  /** Of the last session, by the monotonic clock and since 1970: asked twice, the answer is the same. */
+  /** Of the last session, since the host started and since 1970: asked twice, the answer is the same. */
   handshake: { at: number; wallMs: number }
 }
 
@@ -48,7 +48,7 @@ export function sessionOf(remote: Remote, counters: Counters): PeerSession {
   }
 }
 
-/** `now`: of the monotonic clock. */
+/** `now`: since the host started, ms. */
 export function seenOf(remote: Remote, counters: Counters, now: number): Seen {
   const at = counters.tunnel(remote.id, TUNNEL_HANDSHAKE)
   if (at !== remote.handshake.at) remote.handshake = { at, wallMs: Date.now() - now + at }

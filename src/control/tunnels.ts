@@ -6,11 +6,13 @@ import { isIP } from 'node:net'
 import { type Counters, MAX_TUNNELS } from '../counters.ts'
 import type { Mailbox, News } from '../datapath/mailbox.ts'
 import * as drop from '../drop.ts'
+import { sinceBoot } from '../host/addon.ts'
 import * as sockaddr from '../host/sockaddr.ts'
-import { Handshakes, type Outcome, ready, type Why } from '../wireguard/handshakes.ts'
+import { Handshakes, type Nothing, type Outcome, ready, type Why } from '../wireguard/handshakes.ts'
 import type { PeerSession } from './api/report.ts'
 import type { PeerConfig } from './config/model.ts'
 import { CODES } from './handshake-code.ts'
+import { HandshakeFaults } from './handshake-faults.ts'
 import { type Call, Visit } from './join/visit.ts'
 import { Refusal } from './refusal.ts'
 import { type Place, type Remote, seenOf, sessionOf } from './remote.ts'
@@ -66,6 +68,7 @@ export class TunnelControl {
   private readonly byKey = new Map<string, Remote>()
   private readonly byId: (Remote | undefined)[] = []
   private key: Secret | null = null
+  private readonly faults = new HandshakeFaults()
   private outcomes: { tunnel: number; code: number; bytes: number }[] = []
 
   private constructor(parts: TunnelsParts) {
@@ -181,7 +184,7 @@ export class TunnelControl {
   /** For wg(8); null: there is no tunnel to this key. */
   seen(publicKey: string): Seen | null {
     const remote = this.byKey.get(publicKey)
-    return remote ? seenOf(remote, this.p.counters, monotonic()) : null
+    return remote ? seenOf(remote, this.p.counters, sinceBoot()) : null
   }
 
   /** For metrics: seconds since the epoch; null: none with this key. */
@@ -205,7 +208,7 @@ export class TunnelControl {
   /** What the data thread says; false: it is about something else. */
   hear(n: News): boolean {
     if (n.kind === 'told') this.p.mailbox.tell({ kind: 'heard', count: 1 })
-    if (this.visit?.hear(n, monotonic())) return true
+    if (this.visit?.hear(n, sinceBoot())) return true
     switch (n.kind) {
       case 'handshake':
         this.take(n)
@@ -264,6 +267,7 @@ export class TunnelControl {
   private async remove(key: string, remote: Remote): Promise<void> {
     this.byKey.delete(key)
     this.byId[remote.id] = undefined
+    this.faults.forget(remote.id)
     this.handshakes.removePeer(remote.id)
     await this.p.mailbox.ask({ kind: 'remove-tunnel', tunnel: remote.id })
   }
@@ -304,12 +308,14 @@ export class TunnelControl {
   private take(n: News & { kind: 'handshake' }): void {
     const outcome = this.outcomeOf(n)
     this.report(outcome, n.message.length)
+    if (outcome.kind === 'nothing') this.complain(outcome, n)
     const { mailbox } = this.p
     if (outcome.kind === 'send') {
       mailbox.tell({ kind: 'answer', message: outcome.message, to: n.from, local: n.local })
     } else if (outcome.kind === 'session') {
       const remote = this.byId[outcome.peer]
       if (remote) remote.attempts = 0
+      this.faults.succeeded(outcome.peer)
       const send = moved(outcome.session.send)
       const receive = moved(outcome.session.receive)
       const session = { ...outcome.session, send, receive }
@@ -321,10 +327,16 @@ export class TunnelControl {
     }
   }
 
+  private complain(outcome: Nothing, { message, from }: News & { kind: 'handshake' }): void {
+    const name = this.byId[outcome.peer]?.peer.name ?? null
+    const line = this.faults.hear(outcome, { name, message, from, own: this.handshakes.publicKey }, sinceBoot())
+    if (line) this.p.said(line)
+  }
+
   private outcomeOf(n: News & { kind: 'handshake' }): Outcome {
-    const ours = this.handshakes.handle(n.message, n.from, n.waiting, monotonic())
+    const ours = this.handshakes.handle(n.message, n.from, n.waiting, sinceBoot())
     if (!this.visit || ours.kind !== 'nothing' || !NOT_OURS.includes(ours.why)) return ours
-    const its = this.visit.handle(n, monotonic())
+    const its = this.visit.handle(n, sinceBoot())
     return its.kind === 'nothing' ? ours : its
   }
 
@@ -345,7 +357,7 @@ export class TunnelControl {
   private initiate(tunnel: number): void {
     const remote = this.byId[tunnel]
     if (!remote) return
-    const message = this.handshakes.initiate(tunnel, monotonic(), Date.now())
+    const message = this.handshakes.initiate(tunnel, sinceBoot(), Date.now())
     if (message) this.p.mailbox.tell({ kind: 'initiation', tunnel, message })
     remote.attempts++
     if (remote.attempts > RESOLVE_AFTER) void this.resolveAgain(remote).catch((e: unknown) => this.p.said(String(e)))
@@ -398,10 +410,6 @@ function asPeer({ name, publicKey, presharedKey }: Guest): PeerConfig {
 
 function isSame(a: Place, b: Place | null): boolean {
   return b !== null && a.address === b.address && a.port === b.port
-}
-
-function monotonic(): number {
-  return Number(process.hrtime.bigint() / 1_000_000n)
 }
 
 /** A copy in memory of its own, which can be moved; the original is zeroed. */

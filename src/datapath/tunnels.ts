@@ -364,7 +364,9 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
   private publish(id: number): void {
     const { counters } = this.p
     const { state, completedAt } = this.peers.status(id, this.now)
-    const number = state === 'up' ? TUNNEL_UP : state === 'handshaking' ? TUNNEL_HANDSHAKING : TUNNEL_IDLE
+    // Of a peer that nobody knows a place of handshakes are due, and none leaves.
+    const isCalled = state === 'handshaking' && this.reachable(id)
+    const number = state === 'up' ? TUNNEL_UP : isCalled ? TUNNEL_HANDSHAKING : TUNNEL_IDLE
     counters.setTunnel(id, TUNNEL_STATE, number)
     counters.setTunnel(id, TUNNEL_HANDSHAKE, completedAt > 0 ? completedAt : 0)
   }

@@ -143,6 +143,8 @@ interface Addon {
   Engine: new () => Engine
   FdPoll: new (fd: number, ready: (status: number, events: number) => void, closed: () => void) => FdPoll
   Packets: new (fd: number, ethernet: boolean, vnetHdr: boolean, slab: Uint8Array, places: Uint32Array) => Packets
+  /** Milliseconds since the host started, its sleep included: what Engine.wait tells as well. */
+  sinceBoot(): number
   aeadEngines(): string[]
   aeadEngine(): string | null
   aeadUse(name: string | null): void
@@ -244,6 +246,7 @@ export const { udpOpen, udpHasGso, udpMark, udpNoCheck, udpJoin, udpMulticast, p
  * what the next Engine of this thread gets, null when there is none; aeadUse() chooses (null: the best).
  */
 export const { aeadEngines, aeadEngine, aeadUse } = addon
+export const { sinceBoot } = addon
 export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, tunName } = addon
 export const { linkGet, linkList, linkSet, linkMove, linkDelete } = addon
 export const { addressChange, addressList, routeChange, routeList, routeMtu, routeTo } = addon

@@ -32,9 +32,17 @@ export type Why =
   | 'no-handshake' // the answer to nothing that we have under way
   | 'bad-cookie' // a cookie reply to nothing that we sent
 
+/** `caller`: the public key that an initiation names, where it is no peer's; whoever sent it need not have the private one. */
+export interface Nothing {
+  readonly kind: 'nothing'
+  readonly why: Why
+  readonly peer: number
+  readonly caller: Uint8Array | null
+}
+
 /** What `handle` made of a message. The caller owns all bytes, and zeroes the session's keys when it has passed them on. */
 export type Outcome =
-  | { kind: 'nothing'; why: Why; peer: number }
+  | Nothing
   /** A cookie reply, for the address that the message came from. Nothing is authenticated. */
   | { kind: 'send'; message: Uint8Array }
   /** The peer is at the message's source (roaming). `message`: the response to send there, when they began. */
@@ -229,7 +237,7 @@ export class Handshakes {
       if (!initiator) return nothing('bad-tag')
       const remote = this.byKey.get(hex(initiator))
       const staticStatic = remote ? this.staticStaticOf(own, remote) : null
-      if (!remote || !staticStatic) return nothing('unknown-peer')
+      if (!remote || !staticStatic) return { ...nothing('unknown-peer'), caller: initiator }
       const sealedStamp = message.subarray(wire.INITIATION_TIMESTAMP, wire.INITIATION_MAC1)
       const stamp = noise.readPayload(transcript, staticStatic, sealedStamp)
       if (!stamp) return nothing('bad-tag', remote)
@@ -320,8 +328,8 @@ export class Handshakes {
   }
 }
 
-function nothing(why: Why, remote?: Remote): Outcome {
-  return { kind: 'nothing', why, peer: remote ? remote.id : NONE }
+function nothing(why: Why, remote?: Remote): Nothing {
+  return { kind: 'nothing', why, peer: remote ? remote.id : NONE, caller: null }
 }
 
 function hex(key: Uint8Array): string {

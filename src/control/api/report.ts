@@ -17,7 +17,7 @@ import {
   VTEP_TX_BYTES,
 } from '../../counters.ts'
 import type { FdbRow, NeighbourRow, News } from '../../datapath/mailbox.ts'
-import { aeadEngine } from '../../host/addon.ts'
+import { aeadEngine, sinceBoot } from '../../host/addon.ts'
 import type { Overlay, Running } from '../apply.ts'
 import { addressText } from '../cidr.ts'
 import { endpointText } from '../config/endpoint.ts'
@@ -54,8 +54,7 @@ const NO_SESSION: PeerSession = { endpoint: null, lastHandshakeSeconds: null, st
 
 /** Whether the data thread, which wakes every second, has done so lately. */
 export function isAlive(counters: Counters): boolean {
-  const now = Number(process.hrtime.bigint() / 1_000_000n)
-  return now - counters.stats[STAT_NOW]! < ALIVE
+  return sinceBoot() - counters.stats[STAT_NOW]! < ALIVE
 }
 
 /** `routed`: flannel networks whose back end is the host's own routes. */

@@ -201,8 +201,10 @@ describe('what comes in', () => {
 
   it('from a key that is not configured, or not any more, is not answered', () => {
     const [a, b, ka, kb] = two()
-    const stranger = side(generate(random), 1, kb.public)
-    expect(why(b.handle(stranger.handshakes.initiate(1, 0, WALL)!, FROM, 0, 0))).toBe('unknown-peer')
+    const keys = generate(random)
+    const stranger = side(keys, 1, kb.public)
+    const outcome = b.handle(stranger.handshakes.initiate(1, 0, WALL)!, FROM, 0, 0)
+    expect(outcome).toEqual({ kind: 'nothing', why: 'unknown-peer', peer: -1, caller: keys.public })
     b.removePeer(TO_A)
     expect(why(b.handle(a.initiate(TO_B, 0, WALL)!, FROM, 0, 0))).toBe('unknown-peer')
     b.addPeer(TO_A + 1, ka.public, null)
