@@ -1,4 +1,4 @@
-// An IPv4 packet without DF that is too big for the path to its VTEP, cut into fragments that fit (RFC 791 §3.2; RFC 4459 §3.1, the
+// An IPv4 packet without DF that is too big for the path to its VTEP, cut into fragments that fit (RFC 791 §3.2; RFC 4459 §3.4, the
 // inner packet: what is around it is never cut, RFC 7348 §4.3). Its sender may never heed an answer: one that asks for no path MTU
 // (IP_PMTUDISC_OMIT) sends the same again, and groups get none. Temperature: warm; it allocates, as the side door does, by which
 // fragments leave.

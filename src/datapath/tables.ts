@@ -103,7 +103,7 @@ export class Tables {
       case 'remove-network':
         return this.removeNetwork(order.id)
       case 'set-peers':
-        return this.farEnds.replace(this.network(order.id), order, this.tick)
+        return this.setPeers(order)
       case 'change-peers':
         return this.farEnds.change(this.network(order.id), order.peers, order.gone)
       case 'set-strangers':
@@ -244,11 +244,17 @@ export class Tables {
     n.fdb.configure(s.macLimit, Math.ceil(s.ageing / TICK))
     configureLayer2(n, s, this.seed, this.now)
     if (!s.learning) n.fdb.forgetLearnedAll()
-    // Strangers that may no longer speak here lose their stations with their ids.
-    for (const vtep of this.strangersOf(id)) {
+  }
+
+  // Behind the settings: a stranger that they admit no longer may be a peer now, and keeps its stations. Others lose them with their ids.
+  private setPeers(o: Order & { kind: 'set-peers' }): number[] {
+    const n = this.network(o.id)
+    const ids = this.farEnds.replace(n, o, this.tick)
+    for (const vtep of this.strangersOf(o.id)) {
       const [a, b, c, d] = this.words(vtep) as [number, number, number, number]
       if (!n.admits(a, b, c, d)) this.farEnds.remove(n, vtep)
     }
+    return ids
   }
 
   private removeNetwork(id: number): void {

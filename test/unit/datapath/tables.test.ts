@@ -179,11 +179,15 @@ describe('strangers', () => {
     const v = new Vtep()
     v.network(0, 42, [], { accept: ANY })
     const [one, two] = [stranger(v, '198.18.0.2'), stranger(v, 'fd00::7')]
-    expect(setPeers(v, [A])).toEqual([one])
-    expect(v.tables.vteps.strangers).toBe(1)
+    const { fdb } = v.tables.networks.at(0)!
+    for (const id of [one, two]) fdb.learn(0x0200, id!, id!, 0)
+    // As a reload orders it: first the settings, and one that is a peer from now on is heard all the while.
     v.tables.handle({ kind: 'set-network', id: 0, settings: SETTINGS })
+    expect(v.tables.vteps.strangers).toBe(2)
+    expect(setPeers(v, [A])).toEqual([one])
     expect(v.tables.vteps.strangers).toBe(0)
     expect([...v.native.endpoints.keys()]).toEqual([one])
+    expect(rows(v).map((row) => row.vtep)).toEqual([one])
     expect(two).not.toBe(one)
   })
 
