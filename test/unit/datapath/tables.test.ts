@@ -256,6 +256,24 @@ test('a path MTU that has changed is news, one that is unknown or the same is no
   v.tables.learnMtu(9999)
 })
 
+test('every path is asked for again now and then, a few at a time: peers and strangers', () => {
+  const v = new Vtep()
+  const peers = Array.from({ length: 99 }, (_, k) => far(`198.18.1.${k + 1}`, { mtu: 1300 }))
+  v.network(0, 42, peers, { accept: ANY })
+  const late = stranger(v, '203.0.113.1')
+  v.tables.networks.at(0)!.fdb.learn(0x0200, 1, late, 0)
+  for (let k = 1; k <= 99; k++) v.native.mtus.set(`198.18.1.${k}`, 1500)
+  v.native.mtus.set('203.0.113.1', 1400)
+  const wide = (): number => v.tables.vteps.mtu.filter((mtu) => mtu > 1300).length
+  for (let round = 1; round < 10; round++) v.tables.expire()
+  expect(wide()).toBe(0)
+  v.tables.expire()
+  expect(wide()).toBe(64)
+  for (let round = 1; round <= 10; round++) v.tables.expire()
+  expect(wide()).toBe(100)
+  expect(v.tables.vteps.mtu[late]).toBe(1400)
+})
+
 test('devices, sockets and pools are passed on to native', () => {
   const v = new Vtep()
   const device = { layer2: true, tcp: true, udp: false, mtu: 1450, pad: 0 }
