@@ -84,6 +84,7 @@ const PLAIN = {
   reachable: () => false,
   sender: () => undefined,
   stage: () => {},
+  leave: () => {},
 }
 
 function inbound(name: string, batch: Batch, slots: number, unit: 'packet' | 'train'): void {

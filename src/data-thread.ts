@@ -156,7 +156,7 @@ class DataThread {
       if (!this.blocked && ready & (READY_DEVICES | READY_WRITABLE)) this.carryOutbound(ready)
       this.answers.flush()
       tunnels.expire()
-      if (!this.blocked && !tunnels.door.empty) this.doorFull = !tunnels.door.flush(this.udp)
+      if (!this.blocked) this.openDoor()
       if (ready & READY_CHANGED) this.learnMtus()
       if (ready & READY_GONE) this.dropGone()
       if (now - this.sweptAt >= SWEEP) this.sweep(now)
@@ -170,8 +170,10 @@ class DataThread {
 
   // A socket has drained.
   private goOn(): void {
-    if (this.full) this.full = !this.outbound.resume(this.udp)
-    else if (this.doorFull) this.doorFull = !this.tables.tunnels.door.resume(this.udp)
+    if (this.full) {
+      this.full = !this.outbound.resume(this.udp)
+      if (!this.full) this.openDoor()
+    } else if (this.doorFull) this.doorFull = !this.tables.tunnels.door.resume(this.udp)
   }
 
   private carryInbound(): void {
@@ -201,8 +203,16 @@ class DataThread {
         this.full = true
         return false
       }
+      if (!this.openDoor()) return false
     }
     return true
+  }
+
+  // What waits beside the walk leaves; false: a socket is full.
+  private openDoor(): boolean {
+    const { door } = this.tables.tunnels
+    if (!door.empty) this.doorFull = !door.flush(this.udp)
+    return !this.doorFull
   }
 
   private learnMtus(): void {

@@ -75,8 +75,8 @@ export type Order =
   | { kind: 'set-network'; id: number; settings: Settings }
   | { kind: 'remove-network'; id: number }
   /**
-   * Replaces the network's peers. Answer: a VTEP id for each, -1 when there are no ids left. `group`: which of them is a multicast
-   * group, and alone gets what is for all.
+   * Replaces the network's peers; strangers that its settings do not admit any more go. Answer: a VTEP id for each, -1 when there
+   * are no ids left. `group`: which of them is a multicast group, and alone gets what is for all.
    */
   | {
       kind: 'set-peers'

@@ -3,7 +3,8 @@
 //   1 check the frame             wire/ethernet (layer 3: wire/ipv4, wire/ipv6)
 //   2 find who gets it            overlay/fdb, or the network's flood list, or who listens to a group (layer 3: overlay/routes);
 //                                 layer2.ts has heard it first: what it can answer goes no further
-//   3 compare with the path       overlay/vteps; too big: an ICMP answer goes back into the device (RFC 4459 §3.2); mss.ts
+//   3 compare with the path       overlay/vteps; too big: an ICMP answer goes back into the device (RFC 4459 §3.2), or, of IPv4
+//                                 without DF, fragments go out (fragments.ts); mss.ts
 //   4 write the VXLAN header      wire/vxlan, into the headroom (plain layer 3: an Ethernet header in front of the packet first;
 //                                 secure or bare layer 3: nothing)
 //   5 choose port and TOS         wire/flow, wire/ecn
@@ -27,10 +28,15 @@ import * as vxlan from '../wire/vxlan.ts'
 import type { Session } from '../wireguard/session.ts'
 import type { Answers } from './answers.ts'
 import type { Capture } from './capture.ts'
+import * as fragments from './fragments.ts'
 import * as layer2 from './layer2.ts'
 import * as mss from './mss.ts'
 import { wirePackets } from './segments.ts'
 import type { Settlement } from './settlement.ts'
+import { copyOf, type Staged } from './staging.ts'
+
+/** Bytes that one step puts aside, or a little more. */
+const ASIDE_MAX = 1024 * 1024
 
 /** Sessions for what is to be sealed: datapath/tunnels.ts. */
 export interface Sealer {
@@ -40,6 +46,8 @@ export interface Sealer {
   sender(tunnel: number, packets: number): Session | undefined
   /** Takes a copy of slot j of the datagrams, which goes out when there is a session. */
   stage(datagrams: Batch, j: number, tunnel: number): void
+  /** Sends a packet by the side door, once the batch has left. NONE: in clear text. */
+  leave(tunnel: number, one: Staged): void
 }
 
 export interface OutboundParts {
@@ -63,6 +71,8 @@ export class Outbound {
   private at = 0
   private copy = 0
   private hash = 0
+  /** Bytes of this step that wait at the side door: fragments, and all that came behind them, so that nothing is overtaken. */
+  private aside = 0
   private now = 0
   private tick = 0
 
@@ -83,12 +93,16 @@ export class Outbound {
     this.copy = 0
   }
 
-  /** Fills the datagrams' batch; false when there was nothing left to fill it with. */
+  /**
+   * Fills the datagrams' batch, and puts aside what is to leave by the side door behind it; false when there was nothing left to
+   * do either with.
+   */
   step(): boolean {
     const datagrams = this.p.datagrams
     datagrams.count = 0
+    this.aside = 0
     while (this.at < this.frames.count) {
-      if (datagrams.count === datagrams.slots) return true
+      if (this.isFull) return true
       const i = this.at
       if (this.frames.len[i] !== 0) {
         const network = this.p.networks.at(this.frames.link[i]!)
@@ -98,7 +112,7 @@ export class Outbound {
       this.at = i + 1
       this.copy = 0
     }
-    return datagrams.count > 0
+    return datagrams.count > 0 || this.aside > 0
   }
 
   /** Sends what `step` made and counts how it went. False when a socket is full: call `resume` when it has drained. */
@@ -108,6 +122,10 @@ export class Outbound {
 
   resume(udp: Link): boolean {
     return this.settle(udp.resume(this.p.datagrams))
+  }
+
+  private get isFull(): boolean {
+    return this.p.datagrams.count === this.p.datagrams.slots || this.aside >= ASIDE_MAX
   }
 
   // One frame: true when the datagrams' batch is full and the frame has copies to go.
@@ -165,7 +183,7 @@ export class Outbound {
   // Head-end replication: the same bytes to every one of them.
   private flood(network: Network, i: number, peers: Int32Array, off: number): boolean {
     while (this.copy < peers.length) {
-      if (this.p.datagrams.count === this.p.datagrams.slots) return true
+      if (this.isFull) return true
       this.put(network, i, peers[this.copy]!, off)
       this.copy++
     }
@@ -228,7 +246,7 @@ export class Outbound {
     const longest = segment === 0 ? frames.len[i]! : frames.header[i]! + segment
     const mtu = vteps.mtu[vtep]!
     if (mtu !== 0 && longest + grown + vteps.overhead[vtep]! > mtu) {
-      this.tooBig(network, i, vtep)
+      if (!this.fragment(network, i, vtep, off)) this.tooBig(network, i, vtep)
       return
     }
     // A train has begun long after its SYN.
@@ -251,8 +269,11 @@ export class Outbound {
     datagrams.kind[j] = frames.kind[i]!
     datagrams.port[j] = this.hash & 0xffff
     datagrams.tos[j] = this.tos(network, i)
-    if (network.secure) this.seal(j, vteps.tunnel[vtep]!)
-    else datagrams.key[j] = drop.NONE
+    datagrams.key[j] = drop.NONE
+    if (this.aside > 0) {
+      datagrams.count = j
+      this.leave(network, vtep, copyOf(datagrams, j))
+    } else if (network.secure) this.seal(j, vteps.tunnel[vtep]!)
   }
 
   // The last slot of the datagrams gets a key and counters, or leaves the batch.
@@ -283,6 +304,31 @@ export class Outbound {
     const inner = frames.bytes[ip]! >>> 4 === 6 ? ipv6.trafficClass(frames.bytes, ip) : ipv4.tos(frames.bytes, ip)
     const dscp = network.dscp < 0 ? inner & 0xfc : network.dscp
     return dscp | (network.copyEcn ? ecn.encapsulate(inner) : 0)
+  }
+
+  // What its sender lets us cut, in pieces that fit; false: it does not.
+  private fragment(network: Network, i: number, vtep: number, off: number): boolean {
+    const { vteps, counters } = this.p
+    const room = vteps.mtu[vtep]! - vteps.overhead[vtep]!
+    const pieces = fragments.cut(this.frames, i, off, room, network.layer2, {
+      vtep,
+      link: network.id,
+      tos: this.tos(network, i),
+      port: this.hash & 0xffff,
+    })
+    if (pieces === null) return false
+    counters.addNetwork(network.id, COPIES, pieces.length - 1)
+    for (let k = 0; k < pieces.length; k++) this.leave(network, vtep, pieces[k]!)
+    return true
+  }
+
+  // By the side door.
+  private leave(network: Network, vtep: number, one: Staged): void {
+    const { vteps, sealer, counters } = this.p
+    const tunnel = network.secure ? vteps.tunnel[vtep]! : drop.NONE
+    this.aside += one.bytes.length
+    if (network.secure && !sealer.reachable(tunnel)) counters.dropped(drop.NO_ENDPOINT, one.packets)
+    else sealer.leave(tunnel, one)
   }
 
   private tooBig(network: Network, i: number, vtep: number): void {

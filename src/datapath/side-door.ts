@@ -1,4 +1,4 @@
-// What leaves beside the walk: handshake messages, keepalives, and packets that waited for a session. They wait here until the
+// What leaves beside the walk: handshake messages, keepalives, packets that waited for a session, and fragments. They wait here until the
 // sockets have taken the walk's batch (native remembers one unfinished batch), then go out in the order they came. Cold; it
 // may allocate.
 import { ADDR_LEN, Batch, HEADROOM, KEEPALIVE, LOCAL_LEN, TAILROOM } from '../batch.ts'
@@ -21,6 +21,7 @@ export type Parcel =
   | { kind: 'keepalive'; tunnel: number }
   /** Plaintext of our own for the far end's agent. */
   | { kind: 'probe'; tunnel: number; bytes: Uint8Array }
+  /** A packet of a network. NONE: it goes in clear text. */
   | { kind: 'staged'; tunnel: number; one: Staged }
 
 /** What the door asks of the tunnels. */
@@ -105,6 +106,10 @@ export class SideDoor {
       tray.tos[j] = HANDSHAKE_TOS
       return true
     }
+    if (parcel.kind === 'staged' && parcel.tunnel === drop.NONE) {
+      this.writeStaged(j, parcel.one)
+      return true
+    }
     tray.peer[j] = keeper.endpoint(parcel.tunnel)
     if (parcel.kind === 'message') {
       this.write(j, parcel.bytes)
@@ -155,6 +160,7 @@ export class SideDoor {
     tray.l3[j] = one.l3
     tray.kind[j] = one.kind
     tray.tos[j] = one.tos
+    tray.port[j] = one.port
   }
 
   private settle(failed: number): boolean {

@@ -19,6 +19,7 @@ export interface Staged {
   readonly l3: number
   readonly kind: number
   readonly tos: number
+  readonly port: number
 }
 
 export class Staging {
@@ -33,19 +34,7 @@ export class Staging {
 
   /** Takes a copy of slot j. */
   put(tunnel: number, b: Batch, j: number): void {
-    const off = b.off[j]!
-    this.add(tunnel, {
-      bytes: b.bytes.slice(off, off + b.len[j]!),
-      packets: wirePackets(b, j),
-      vtep: b.peer[j]!,
-      link: b.link[j]!,
-      sum: b.sum[j]!,
-      segment: b.segment[j]!,
-      header: b.header[j]!,
-      l3: b.l3[j]!,
-      kind: b.kind[j]!,
-      tos: b.tos[j]!,
-    })
+    this.add(tunnel, copyOf(b, j))
   }
 
   /** What waits for a tunnel, oldest first; nothing does any more. */
@@ -70,5 +59,23 @@ export class Staging {
       this.bytes -= oldest.bytes.length
       this.dropped(oldest.packets)
     }
+  }
+}
+
+/** A copy of slot j. */
+export function copyOf(b: Batch, j: number): Staged {
+  const off = b.off[j]!
+  return {
+    bytes: b.bytes.slice(off, off + b.len[j]!),
+    packets: wirePackets(b, j),
+    vtep: b.peer[j]!,
+    link: b.link[j]!,
+    sum: b.sum[j]!,
+    segment: b.segment[j]!,
+    header: b.header[j]!,
+    l3: b.l3[j]!,
+    kind: b.kind[j]!,
+    tos: b.tos[j]!,
+    port: b.port[j]!,
   }
 }

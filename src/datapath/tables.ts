@@ -26,6 +26,10 @@ export interface Native extends TunnelNative {
 
 /** Addresses that speak without being peers get at most half of the ids, so that peers always find one. */
 const STRANGERS_MAX = MAX_VTEPS / 2
+/** Calls of `expire` between two looks at what is seldom looked at. */
+const SELDOM = 10
+/** Paths that the kernel is asked about at once: some microseconds each. */
+const PATHS = 64
 /** Milliseconds between two mentions of the same trouble in a network. */
 const MENTION = 60_000
 
@@ -50,6 +54,8 @@ export class Tables {
   private readonly seed: number
   private readonly sides = new Map<number, Side>()
   private rounds = 0
+  /** The VTEP whose path was asked for last. */
+  private asked = NONE
   /** Time of the batch in hand, milliseconds. */
   now = 0
 
@@ -103,7 +109,7 @@ export class Tables {
       case 'remove-network':
         return this.removeNetwork(order.id)
       case 'set-peers':
-        return this.farEnds.replace(this.network(order.id), order, this.tick)
+        return this.setPeers(order)
       case 'change-peers':
         return this.farEnds.change(this.network(order.id), order.peers, order.gone)
       case 'set-strangers':
@@ -152,7 +158,9 @@ export class Tables {
       if (duplicate) this.news({ kind: 'duplicate', id: network.id, ...duplicate })
     }
     this.rounds++
-    if (this.vteps.strangers > 0 && this.rounds % 10 === 0) this.forgetIdleStrangers()
+    if (this.rounds % SELDOM !== 0) return
+    if (this.vteps.strangers > 0) this.forgetIdleStrangers()
+    this.askPaths()
   }
 
   /** For the inbound walk: an id for a stranger that `accept` lets in, or NONE. */
@@ -189,6 +197,19 @@ export class Tables {
     if (mtu === 0) return
     this.farEnds.setMtu(vtep, mtu)
     this.news({ kind: 'mtu', vtep, mtu })
+  }
+
+  // A path that was narrow becomes wide without a word: what an ICMP error said the kernel forgets after ten minutes
+  // (net.ipv4.route.mtu_expires), and of strangers control does not know. Some of all each time, one after the other.
+  private askPaths(): void {
+    const { capacity, network } = this.vteps
+    let left = PATHS
+    for (let n = 0; n < capacity && left > 0; n++) {
+      this.asked = (this.asked + 1) % capacity
+      if (network[this.asked] === NONE) continue
+      left--
+      this.learnMtu(this.asked)
+    }
   }
 
   private setDevice(o: Order & { kind: 'set-device' }): void {
@@ -244,11 +265,17 @@ export class Tables {
     n.fdb.configure(s.macLimit, Math.ceil(s.ageing / TICK))
     configureLayer2(n, s, this.seed, this.now)
     if (!s.learning) n.fdb.forgetLearnedAll()
-    // Strangers that may no longer speak here lose their stations with their ids.
-    for (const vtep of this.strangersOf(id)) {
+  }
+
+  // Behind the settings: a stranger that they admit no longer may be a peer now, and keeps its stations. Others lose them with their ids.
+  private setPeers(o: Order & { kind: 'set-peers' }): number[] {
+    const n = this.network(o.id)
+    const ids = this.farEnds.replace(n, o, this.tick)
+    for (const vtep of this.strangersOf(o.id)) {
       const [a, b, c, d] = this.words(vtep) as [number, number, number, number]
       if (!n.admits(a, b, c, d)) this.farEnds.remove(n, vtep)
     }
+    return ids
   }
 
   private removeNetwork(id: number): void {

@@ -24,7 +24,7 @@ import type { Sealer } from './outbound.ts'
 import { PathMtus } from './path-mtus.ts'
 import type { Settlement } from './settlement.ts'
 import { type DoorKeeper, type Parcel, SideDoor } from './side-door.ts'
-import { Staging } from './staging.ts'
+import { type Staged, Staging } from './staging.ts'
 
 /** What native does for it; host/addon's Engine has this shape. */
 export interface TunnelNative extends EndpointNative {
@@ -112,6 +112,10 @@ export class Tunnels implements Effects, Sealer, DoorKeeper {
 
   stage(datagrams: Batch, j: number, tunnel: number): void {
     this.staging.put(tunnel, datagrams, j)
+  }
+
+  leave(tunnel: number, one: Staged): void {
+    this.door.put({ kind: 'staged', tunnel, one })
   }
 
   /** For the settlement: data left, `longest` bytes of it as one train or packet. */

@@ -66,7 +66,7 @@ export function echoSeq(buf: Uint8Array, off: number): number {
  * Answers the frame (`l2`) or packet in [off, end) with "too big, `mtu` bytes of IP packet fit": writes at most MAX_ANSWER
  * bytes to `out` at `at` and returns how many. NONE when no answer is due: not IP, one side is no single host, a fragment
  * other than the first, an ICMP error itself, or an MTU that no host would take (IPv4 under 68, IPv6 under 1280).
- * IPv4 packets without DF are answered too: they are lost like the others.
+ * IPv4 packets without DF are answered too: one that comes here was not cut, and is lost like the others.
  */
 export function writeTooBig(
   out: Uint8Array,

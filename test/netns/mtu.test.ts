@@ -9,6 +9,25 @@ import { configuration, drops, reaches, status, until } from '../support/overlay
 import { describeRoot } from '../support/root.ts'
 import { transferTcp } from '../support/transfer.ts'
 
+/** Sends each number of bytes as one datagram, whatever is known of the path: IP_MTU_DISCOVER (10) is IP_PMTUDISC_OMIT (5). */
+const SENDER = `
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 10, 5)
+for n in sys.argv[1:]:
+    s.sendto(bytes(k % 251 for k in range(int(n))), ("10.42.0.2", 7000))
+s.sendto(b"", ("10.42.0.2", 7000))
+`
+const RECEIVER = `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("10.42.0.2", 7000))
+print("ready")
+while d := s.recv(65535):
+    print(len(d), "right" if d == bytes(k % 251 for k in range(len(d))) else "wrong")
+print("end")
+`
+
 let lab: Lab | null = null
 
 afterEach(async () => {
@@ -83,6 +102,37 @@ describeRoot('the path', () => {
       expect(await pingOf(a, '10.42.0.2', 1450)).toContain('1 received')
       await transferTcp({ from: a, to: b, address: '10.42.0.2' }, 4 << 20)
       await transferTcp({ from: b, to: a, address: 'fd00:42::1' }, 4 << 20)
+    })
+  }
+
+  for (const kind of ['tap', 'tun'] as const) {
+    it(`cuts what may be cut of a ${kind} network, for hosts that ask for no path MTU`, async () => {
+      const { a, b, agentA } = await pair(kind)
+      await a.ip('route', 'add', '198.18.0.2/32', 'dev', UNDERLAY, 'mtu', '1000')
+      await until(
+        "the peer's MTU",
+        async () => (await status(agentA)).peers[0]!.mtu,
+        (mtu) => mtu === 1000,
+      )
+      const receiver = b.spawn(['/usr/bin/python3', '-u', '-c', RECEIVER])
+      let heard = ''
+      receiver.stdout!.on('data', (text) => {
+        heard += text
+      })
+      await until(
+        'the receiver',
+        () => heard,
+        (text) => text.includes('ready'),
+      )
+      const sizes = [100, 922, 923, 1400]
+      await a.run(['/usr/bin/python3', '-c', SENDER, ...sizes.map(String)])
+      await until(
+        'all datagrams',
+        () => heard,
+        (text) => text.endsWith('end\n'),
+      )
+      expect(heard.split('\n').filter((line) => line.endsWith(' right'))).toEqual(sizes.map((n) => `${n} right`))
+      expect((await drops(agentA))['too-big']).toBeUndefined()
     })
   }
 

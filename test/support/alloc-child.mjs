@@ -88,7 +88,14 @@ function batch(packets, l3) {
 }
 
 // Nothing is sealed here.
-const unsealed = { sealedSent() {}, sealedFailed() {}, reachable: () => false, sender: () => undefined, stage() {} }
+const unsealed = {
+  sealedSent() {},
+  sealedFailed() {},
+  reachable: () => false,
+  sender: () => undefined,
+  stage() {},
+  leave() {},
+}
 
 function outward(packets, layer2) {
   const b = batch(packets, layer2 ? 14 : 0)

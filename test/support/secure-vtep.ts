@@ -235,7 +235,10 @@ export class SecureVtep extends Vtep {
     if (this.full) {
       this.full = !this.outbound.resume(this.socket)
       if (!this.full) this.pump()
-    } else if (this.doorFull) this.doorFull = !this.tables.tunnels.door.resume(this.socket)
+    } else if (this.doorFull) {
+      this.doorFull = !this.tables.tunnels.door.resume(this.socket)
+      if (!this.doorFull) this.pump()
+    }
   }
 
   private carryOutbound(frames: readonly Frame[]): void {
@@ -244,7 +247,11 @@ export class SecureVtep extends Vtep {
   }
 
   private pump(): void {
-    while (!this.full && this.outbound.step()) this.full = !this.outbound.send(this.socket)
+    const { door } = this.tables.tunnels
+    while (!this.full && !this.doorFull && this.outbound.step()) {
+      this.full = !this.outbound.send(this.socket)
+      if (!this.full && !door.empty) this.doorFull = !door.flush(this.socket)
+    }
   }
 
   private sweep(): void {

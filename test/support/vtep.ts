@@ -246,8 +246,10 @@ export class Vtep {
   /** Carries frames that devices handed over; answers what went to the sockets. */
   out(...frames: (Uint8Array | Frame)[]): Sent[] {
     this.fill(frames)
+    const { door } = this.tables.tunnels
     while (this.outbound.step()) {
       if (!this.outbound.send(this.udp)) while (!this.outbound.resume(this.udp));
+      if (!door.flush(this.udp)) while (!door.resume(this.udp));
     }
     this.answers.flush()
     return this.udp.take()

@@ -179,11 +179,15 @@ describe('strangers', () => {
     const v = new Vtep()
     v.network(0, 42, [], { accept: ANY })
     const [one, two] = [stranger(v, '198.18.0.2'), stranger(v, 'fd00::7')]
-    expect(setPeers(v, [A])).toEqual([one])
-    expect(v.tables.vteps.strangers).toBe(1)
+    const { fdb } = v.tables.networks.at(0)!
+    for (const id of [one, two]) fdb.learn(0x0200, id!, id!, 0)
+    // As a reload orders it: first the settings, and one that is a peer from now on is heard all the while.
     v.tables.handle({ kind: 'set-network', id: 0, settings: SETTINGS })
+    expect(v.tables.vteps.strangers).toBe(2)
+    expect(setPeers(v, [A])).toEqual([one])
     expect(v.tables.vteps.strangers).toBe(0)
     expect([...v.native.endpoints.keys()]).toEqual([one])
+    expect(rows(v).map((row) => row.vtep)).toEqual([one])
     expect(two).not.toBe(one)
   })
 
@@ -250,6 +254,24 @@ test('a path MTU that has changed is news, one that is unknown or the same is no
   expect(v.news).toEqual([{ kind: 'mtu', vtep: a, mtu: 1400 }])
   expect(v.tables.vteps.mtu[a!]).toBe(1400)
   v.tables.learnMtu(9999)
+})
+
+test('every path is asked for again now and then, a few at a time: peers and strangers', () => {
+  const v = new Vtep()
+  const peers = Array.from({ length: 99 }, (_, k) => far(`198.18.1.${k + 1}`, { mtu: 1300 }))
+  v.network(0, 42, peers, { accept: ANY })
+  const late = stranger(v, '203.0.113.1')
+  v.tables.networks.at(0)!.fdb.learn(0x0200, 1, late, 0)
+  for (let k = 1; k <= 99; k++) v.native.mtus.set(`198.18.1.${k}`, 1500)
+  v.native.mtus.set('203.0.113.1', 1400)
+  const wide = (): number => v.tables.vteps.mtu.filter((mtu) => mtu > 1300).length
+  for (let round = 1; round < 10; round++) v.tables.expire()
+  expect(wide()).toBe(0)
+  v.tables.expire()
+  expect(wide()).toBe(64)
+  for (let round = 1; round <= 10; round++) v.tables.expire()
+  expect(wide()).toBe(100)
+  expect(v.tables.vteps.mtu[late]).toBe(1400)
 })
 
 test('devices, sockets and pools are passed on to native', () => {
