@@ -161,6 +161,11 @@ describe('answers', () => {
     expect(response.statusCode).toBe(200)
     expect(Number(response.headers['content-length'])).toBeGreaterThan(100)
     expect((await response.toArray()).length).toBe(0)
+    const capture = await send('HEAD', '/v1/capture?network=blue')
+    expect(capture.statusCode).toBe(200)
+    expect((await capture.toArray()).length).toBe(0)
+    expect(agent.sinks.size).toBe(0)
+    expect((await send('HEAD', '/v1/capture?network=green')).statusCode).toBe(404)
   })
 })
 
