@@ -274,8 +274,8 @@ export class Agent implements AgentApi {
   }
 
   capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void {
-    if (network !== undefined) this.find(network)
-    return this.captures.start(network, sink)
+    const known = network === undefined ? this.overlay : this.find(network)
+    return known && this.captures.start(network, sink)
   }
 
   private get running(): readonly Running[] {
