@@ -330,10 +330,10 @@ async function body(request: IncomingMessage): Promise<string> {
 /** The status and body of an answer to `error`. */
 export function errorAnswer(error: unknown): { status: number; value: Record<string, unknown> } {
   const message = error instanceof Error ? error.message : String(error)
-  const { status, faults } = error as { status?: unknown; faults?: readonly string[] }
+  const { status, faults, exitCode } = error as { status?: unknown; faults?: readonly string[]; exitCode?: unknown }
   const list = Array.isArray(faults) && faults.length > 0 ? { faults } : {}
-  // A fault list without a status is a configuration's.
-  const code = typeof status === 'number' ? status : Array.isArray(faults) ? 422 : 500
+  // A fault list without a status is a configuration's; a file that is not there has an exit code, that of wrong usage.
+  const code = typeof status === 'number' ? status : Array.isArray(faults) || exitCode === 2 ? 422 : 500
   return { status: code, value: { schema: 1, error: message, ...list } }
 }
 

@@ -221,6 +221,8 @@ describe('refusals', () => {
   test('faults of a configuration are 422 and listed', async () => {
     agent.refusal = new ConfigError('vtepd.yaml', ['a: x; y', 'b: x; y'])
     expect(await ask('POST', '/v1/reload')).toMatchObject({ status: 422, json: { faults: ['a: x; y', 'b: x; y'] } })
+    agent.refusal = Object.assign(new Error('vtepd.yaml: no such file'), { exitCode: 2 })
+    expect(await ask('POST', '/v1/reload')).toMatchObject({ status: 422, json: { error: 'vtepd.yaml: no such file' } })
   })
 
   test('the agent’s own refusals keep their status, anything else is 500', async () => {
