@@ -284,7 +284,8 @@ export class Agent implements AgentApi {
   }
 
   capture(network: string | undefined, sink: (chunk: Uint8Array) => void): () => void {
-    if (network !== undefined) networkNamed(this.overlay, network)
+    const { overlay } = this
+    if (network !== undefined) networkNamed(overlay, network)
     return this.captures.start(network, sink)
   }
 

@@ -18,7 +18,7 @@ export async function spawnDataThread(counters: Counters, hear: (n: News) => voi
   const { port1, port2 } = new MessageChannel()
   const profile = process.env['VTEPD_PROFILE'] === '1'
   const input: DataThreadInput = { port: port2, counters: counters.buffer, profile }
-  const worker = new Worker(file(), { workerData: input, transferList: [port2] })
+  const worker = new Worker(file(), { workerData: input, transferList: [port2], execArgv: ownArguments() })
   const started = new Promise<number>((resolve) => {
     worker.once('message', resolve)
   })
@@ -28,6 +28,11 @@ export async function spawnDataThread(counters: Counters, hear: (n: News) => voi
   })
   const wakeFd = await Promise.race([started, ended])
   return { worker, ended, mailbox: new Mailbox(port1, () => wake(wakeFd), hear) }
+}
+
+// What `node -e` is told of its text is not for a file, and a thread that inherits it does not start.
+function ownArguments(): string[] {
+  return process.execArgv.filter((arg, i, all) => !/^--input-type(=|$)/.test(arg) && all[i - 1] !== '--input-type')
 }
 
 // Built, this file is in a bundle with dist/data-thread.js beside it; Node's own type stripping runs the .ts.

@@ -1,5 +1,6 @@
 // Where a configuration comes from: `-c FILE`, or /etc/vtepd/vtepd.yaml with /etc/vtepd/conf.d/*.yaml. Files are joined before
 // they are checked, `networks` and `peers` name by name, and a fault names the file and the line that it was written in.
+import { isUtf8 } from 'node:buffer'
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
@@ -90,8 +91,12 @@ function joined(sources: readonly Source[], path: string): Record<string, unknow
       const key = at.at(-1)!
       const label = pathText(at)
       const first = holder.get(label)
-      if (first !== undefined) faults.push(`${source.path}: ${label}: stands in ${first} as well; keep one of them`)
-      else into[key] = entry
+      if (first === undefined) into[key] = entry
+      else {
+        const line = linesOf(source.text).get(JSON.stringify(at))
+        const place = line === undefined ? '' : ` (line ${line})`
+        faults.push(`${source.path}: ${label}: stands in ${first} as well; keep one of them${place}`)
+      }
       holder.set(label, first ?? source.path)
     }
     for (const [key, entry] of Object.entries(value)) {
@@ -173,11 +178,15 @@ async function list(dir: string): Promise<string[]> {
 }
 
 async function read(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
+  const bytes = await readFile(path).catch((error: unknown) => {
     throw unreadable(path, error)
-  }
+  })
+  if (isUtf8(bytes)) return bytes.toString('utf8')
+  const wrong = bytes
+    .toString('latin1')
+    .split('\n')
+    .findIndex((line) => !isUtf8(Buffer.from(line, 'latin1')))
+  throw new Failure(USAGE, `${path}: is not UTF-8; save it in that encoding (line ${wrong + 1})`)
 }
 
 /** What is said of a file that cannot be read; `mend`: what to do when there is none. */

@@ -213,7 +213,7 @@ export class Inbound {
     this.vtep = vtep
     // The verdict of a frame before is not for this one's VTEP.
     this.seen = -1
-    if (network.captured) this.p.capture.bytes(network, this.datagrams.bytes, packet, end)
+    if (network.captured) this.p.capture.packet(network, this.datagrams.bytes, packet, end)
     return this.takeIp(network, m, packet, end, version === 4 ? ethernet.IPV4 : ethernet.IPV6, 0)
   }
 

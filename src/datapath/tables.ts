@@ -136,11 +136,11 @@ export class Tables {
       case 'fdb-del':
         return this.network(order.id).fdb.forget(macHi(order.mac), macLo(order.mac))
       case 'fdb-list':
-        return listStations(this.network(order.id), this.tick, (vtep) => this.words(vtep))
+        return this.listed(order.id, (n) => listStations(n, this.tick, (vtep) => this.words(vtep)))
       case 'set-bindings':
         return bindControl(this.network(order.id), order.bindings)
       case 'neighbour-list':
-        return listNeighbours(this.network(order.id), this.tick)
+        return this.listed(order.id, (n) => listNeighbours(n, this.tick))
       case 'capture':
         this.network(order.id).captured = order.on
         return undefined
@@ -315,6 +315,12 @@ export class Tables {
     const n = this.networks.at(id)
     if (!n) throw new Error(`no network with id ${id}`)
     return n
+  }
+
+  // Somebody may ask while the network goes.
+  private listed<T>(id: number, list: (n: Network) => T[]): T[] {
+    const n = this.networks.at(id)
+    return n ? list(n) : []
   }
 
   private side(id: number): Side {

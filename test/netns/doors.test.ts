@@ -1,8 +1,10 @@
 // What a running agent says at its socket, as built: dist/ is bundled, and what it loads late is not there for the unit tests.
 //
 //   a vt42 10.42.0.1/24 ═══ VNI 42, secure ═══ 10.42.0.2/24 vt42 b
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
+import { built } from '../../src/lab/built.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
 import { reaches, until, vtepd } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
@@ -50,6 +52,26 @@ describeRoot('an agent at its doors', () => {
   it('knows which networks there are, also for lists that are empty', async () => {
     expect((await vtepd(agents[0]!, 'leases', '--network', 'blue')).stdout).toBe('')
     await expect(vtepd(agents[0]!, 'leases', '--network', 'blu')).rejects.toMatchObject({ exitCode: 2 })
+  })
+
+  it('is stopped as a library also while it starts, and starts again', async () => {
+    const script = `
+      import { createAgent } from ${JSON.stringify(built('index.js'))}
+      const config = { underlay: { address: '198.18.0.1', vxlanPort: 4790 }, networks: { lib: { vni: 7, security: 'plain' } } }
+      const agent = createAgent(config, { runtimeDir: ${JSON.stringify(join(lab.dir, 'library'))} })
+      const started = agent.start()
+      const again = await agent.start().catch((error) => error.message)
+      await agent.stop()
+      await started
+      const running = () => { try { return agent.status().ready } catch (error) { return error.message } }
+      const said = [again, running()]
+      await agent.start()
+      said.push(running())
+      await agent.stop()
+      console.log(JSON.stringify(said))`
+    const { stdout } = await hosts[0]!.run([process.execPath, '--input-type=module', '-e', script])
+    expect(JSON.parse(stdout)).toEqual(['the agent runs already', 'the agent does not run', true])
+    expect(await hosts[0]!.ip('-br', 'link')).not.toContain('vt7')
   })
 
   it('says in its log that it was asked to stop', async () => {

@@ -14,6 +14,8 @@ export const CAPTURE_WAITING_MAX = 4 * 1024 * 1024
 /** Prometheus text; prom-client's own constant is not worth loading it for. */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
+const CAPTURE_TYPE = 'application/vnd.tcpdump.pcap'
+
 /** What a request may reach: everything over the Unix socket, or metrics and health over TCP. */
 export type Scope = 'all' | 'metrics'
 
@@ -229,12 +231,17 @@ async function metrics({ api, response }: Call): Promise<void> {
 
 // Chunks are whole pcap records (the first also the file header), so that a dropped one leaves the stream well-formed.
 function capture({ api, url, request, response, streams }: Call): void {
+  if (request.method === 'HEAD') {
+    api.capture(networkOf(url), () => {})()
+    response.writeHead(200, { 'Content-Type': CAPTURE_TYPE }).end()
+    return
+  }
   let missed = 0
   let begun = false
   const begin = (): void => {
     if (begun) return
     begun = true
-    response.writeHead(200, { 'Content-Type': 'application/vnd.tcpdump.pcap', Trailer: 'Vtepd-Missed' })
+    response.writeHead(200, { 'Content-Type': CAPTURE_TYPE, Trailer: 'Vtepd-Missed' })
     response.flushHeaders()
   }
   const sink = (chunk: Uint8Array): void => {
@@ -252,7 +259,6 @@ function capture({ api, url, request, response, streams }: Call): void {
   }
   streams.add(end)
   response.once('close', end)
-  if (request.method === 'HEAD') end()
 }
 
 function networkOf(url: URL): string | undefined {
@@ -324,10 +330,10 @@ async function body(request: IncomingMessage): Promise<string> {
 /** The status and body of an answer to `error`. */
 export function errorAnswer(error: unknown): { status: number; value: Record<string, unknown> } {
   const message = error instanceof Error ? error.message : String(error)
-  const { status, faults } = error as { status?: unknown; faults?: readonly string[] }
+  const { status, faults, exitCode } = error as { status?: unknown; faults?: readonly string[]; exitCode?: unknown }
   const list = Array.isArray(faults) && faults.length > 0 ? { faults } : {}
-  // A fault list without a status is a configuration's.
-  const code = typeof status === 'number' ? status : Array.isArray(faults) ? 422 : 500
+  // A fault list without a status is a configuration's; a file that is not there has an exit code, that of wrong usage.
+  const code = typeof status === 'number' ? status : Array.isArray(faults) || exitCode === 2 ? 422 : 500
   return { status: code, value: { schema: 1, error: message, ...list } }
 }
 

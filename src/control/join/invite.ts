@@ -191,7 +191,7 @@ function chosen(
   if (!found) {
     if (network === undefined || names.length === 0 || address !== undefined) return null
     const guess = nearest(network, names)
-    const mend = guess ? `did you mean ${guess}?` : `there are ${names.join(', ')}`
+    const mend = guess ? `did you mean ${guess}?` : `there are ${names.join(', ')}.`
     throw new ApiError(400, `network: there is no "${network}"; ${mend} For a new one give --address too`)
   }
   if (address !== undefined) throw new ApiError(400, `address: network ${found.name} is there; leave --address away`)

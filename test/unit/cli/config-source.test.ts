@@ -71,9 +71,9 @@ describe('the standard files', () => {
       'conf.d/2.yaml': HOST_B,
     }
     expect(await faults(files)).toEqual([
-      'conf.d/1.yaml: node: stands in vtepd.yaml as well; keep one of them',
-      'conf.d/1.yaml: networks.blue: stands in vtepd.yaml as well; keep one of them',
-      'conf.d/2.yaml: peers.host-b: stands in conf.d/1.yaml as well; keep one of them',
+      'conf.d/1.yaml: node: stands in vtepd.yaml as well; keep one of them (line 1)',
+      'conf.d/1.yaml: networks.blue: stands in vtepd.yaml as well; keep one of them (line 3)',
+      'conf.d/2.yaml: peers.host-b: stands in conf.d/1.yaml as well; keep one of them (line 2)',
     ])
   })
 
@@ -129,6 +129,15 @@ describe('a file that is named', () => {
   test('has its faults with its own lines', async () => {
     const main = write({ 'vtepd.yaml': `${BLUE}    colour: green\n` })
     await expect(readConfig(main)).rejects.toMatchObject({ faults: [expect.stringMatching(/\(line 5\)$/)] })
+  })
+
+  test('must be UTF-8', async () => {
+    const main = write({ 'vtepd.yaml': BLUE })
+    writeFileSync(main, Buffer.from(`${BLUE}# ein Kn\xf6del\n`, 'latin1'))
+    await expect(readConfig(main)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(/vtepd\.yaml: is not UTF-8; save it in that encoding \(line 5\)$/),
+    })
   })
 
   test('must be a file', async () => {

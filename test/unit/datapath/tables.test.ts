@@ -157,7 +157,9 @@ describe('networks', () => {
     expect([...v.native.endpoints.keys()]).toEqual([kept])
     expect(v.tables.vteps.strangers).toBe(0)
     expect(v.tables.networks.byVni(42)).toBeUndefined()
-    expect(() => v.tables.handle({ kind: 'fdb-list', id: 0 })).toThrow('no network with id 0')
+    expect(rows(v)).toEqual([])
+    expect(v.tables.handle({ kind: 'neighbour-list', id: 0 })).toEqual([])
+    expect(() => v.tables.handle({ kind: 'capture', id: 0, on: true })).toThrow('no network with id 0')
     expect(() => v.tables.handle({ kind: 'remove-network', id: 0 })).toThrow('no network with id 0')
   })
 

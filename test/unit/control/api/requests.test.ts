@@ -161,6 +161,11 @@ describe('answers', () => {
     expect(response.statusCode).toBe(200)
     expect(Number(response.headers['content-length'])).toBeGreaterThan(100)
     expect((await response.toArray()).length).toBe(0)
+    const capture = await send('HEAD', '/v1/capture?network=blue')
+    expect(capture.statusCode).toBe(200)
+    expect((await capture.toArray()).length).toBe(0)
+    expect(agent.sinks.size).toBe(0)
+    expect((await send('HEAD', '/v1/capture?network=green')).statusCode).toBe(404)
   })
 })
 
@@ -216,6 +221,8 @@ describe('refusals', () => {
   test('faults of a configuration are 422 and listed', async () => {
     agent.refusal = new ConfigError('vtepd.yaml', ['a: x; y', 'b: x; y'])
     expect(await ask('POST', '/v1/reload')).toMatchObject({ status: 422, json: { faults: ['a: x; y', 'b: x; y'] } })
+    agent.refusal = Object.assign(new Error('vtepd.yaml: no such file'), { exitCode: 2 })
+    expect(await ask('POST', '/v1/reload')).toMatchObject({ status: 422, json: { error: 'vtepd.yaml: no such file' } })
   })
 
   test('the agent’s own refusals keep their status, anything else is 500', async () => {
