@@ -255,13 +255,21 @@ export class Flannel {
     await this.become(network)
     this.trace({ lease: this.leaseTrace(m) })
     this.route(m.config)
+    const text = subnetEnvText({ config: m.config, own: m.own, mtu, masquerade: this.masquerades })
+    this.trace({ file: { path: this.subnetFile, text } })
+    this.write(text)
     this.say('')
     if (!this.ready) this.p.log.info(`network ${this.file.name}: ${mine(m)}, ${counted(this.places.size)} in place`)
     this.ready = true
-    const text = subnetEnvText({ config: m.config, own: m.own, mtu, masquerade: this.masquerades })
-    this.trace({ file: { path: this.subnetFile, text } })
-    this.env.set(this.subnetFile, text)
     this.p.ready()
+  }
+
+  private write(text: string): void {
+    try {
+      this.env.set(this.subnetFile, text)
+    } catch (error) {
+      throw new Error(`subnet.env cannot be written: ${error instanceof Error ? error.message : error}`)
+    }
   }
 
   private isDirect({ config: { backend } }: Membership): boolean {
