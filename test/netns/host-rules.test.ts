@@ -297,6 +297,23 @@ describeRoot('host rules', () => {
       expect((await status(agent)).firewall).toEqual({ kind: 'iptables', repairs: 0 })
     })
 
+    it('are in iptables also where the host uses it for IPv6 alone; that it does not forward has a beginning', async () => {
+      await run(b, 'ip6tables-legacy -P FORWARD DROP')
+      const other = await startAgent(b, file(2, { masquerade: true }))
+      expect((await status(other)).firewall.kind).toBe('iptables-legacy')
+      expect(await run(b, 'ip6tables-legacy-save')).toContain('-A FLANNEL-FWD -d fd00:42::/64')
+      const { undesired, uptimeSeconds } = await status(other)
+      expect(undesired.map(({ what }) => what)).toEqual(['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'])
+      const later = await until(
+        'later',
+        () => status(other),
+        (now) => now.uptimeSeconds > uptimeSeconds + 1,
+      )
+      expect(later.undesired).toEqual(undesired)
+      await other.stop()
+      await run(b, 'ip6tables-legacy -P FORWARD ACCEPT')
+    })
+
     it('of two agents in one namespace stand side by side', async () => {
       const dir = join(lab.dir, 'second')
       mkdirSync(dir)
