@@ -15,13 +15,16 @@ import {
   usualKind,
 } from '../../host/firewall.ts'
 import { RuleMonitor } from '../../host/firewall-events.ts'
+import * as flows from '../../host/flows.ts'
 import type { Log } from '../../log.ts'
 import type { FirewallStatus, Undesired } from '../api/api.ts'
 import type { Config, RulesConfig } from '../config/model.ts'
+import type { PortMapping } from '../config/port-mapping.ts'
 import { Turns } from '../turns.ts'
 import { familyOf, type HostRules, hostRules, type MoreNetworks } from './host-rules.ts'
 import { parseSave } from './iptables-save.ts'
 import { droppingChains, NftTable } from './nft.ts'
+import { isStale, udpPorts } from './stale-flows.ts'
 import { isUsed, KERNEL_CHAINS, Tables } from './tables.ts'
 
 type Engine = NftTable | Tables
@@ -61,6 +64,8 @@ export class Firewall {
   private refused: Fault[] = []
   /** Since when each fault is there, in seconds. */
   private readonly begun = new Map<string, number>()
+  /** Mappings that the rules have. */
+  private mapped: readonly PortMapping[] = []
   private said = ''
   private cleaned = false
   /** Rules of ours are there. */
@@ -145,6 +150,7 @@ export class Firewall {
         await this.removeLeftovers()
       }
       if (this.monitor) this.monitor.names = [...KERNEL_CHAINS, ...(this.engine?.names ?? [])]
+      this.settleFlows(this.engine ? rules.ports : [], damaged)
       if (damaged) this.repaired(now)
       if (this.fault && this.engine) this.log.info(`host rules: ${this.fault.want}, in ${this.engine.where} now`)
       this.fault = null
@@ -154,6 +160,26 @@ export class Firewall {
     }
     this.faults(now)
     this.lookedAt = Date.now()
+  }
+
+  // Before each flow begins anew the rules are there, or gone.
+  private settleFlows(now: readonly PortMapping[], damaged: boolean): void {
+    const before = this.mapped
+    this.mapped = now
+    if (!damaged && JSON.stringify(before) === JSON.stringify(now)) return
+    try {
+      const own = flows.ownAddresses()
+      for (const family of FAMILIES) {
+        const ports = udpPorts(family, [...before, ...now])
+        if (ports.length === 0) continue
+        for (const flow of flows.udpFlows(family, ports)) if (isStale(flow, before, now, own)) flows.forget(flow)
+      }
+    } catch (error) {
+      // Without ctnetlink they end when they have been silent for as long as the kernel waits.
+      this.log.debug(
+        `host rules: flows that there are go on as they were: ${error instanceof Error ? error.message : error}`,
+      )
+    }
   }
 
   private async choose(): Promise<Engine | null> {
@@ -225,6 +251,7 @@ export class Firewall {
         this.log.warn(`host rules: left in ${engine!.where}: ${error instanceof Error ? error.message : error}`)
       }
     }
+    this.settleFlows([], false)
     this.engine = null
     this.rules = null
     this.holds = false
