@@ -41,7 +41,7 @@ export interface FollowerOptions {
 }
 
 export class StoreFollower
-  extends EventEmitter<{ change: [Membership]; trouble: [string]; well: [] }>
+  extends EventEmitter<{ change: [Membership]; claim: [string]; trouble: [string]; well: [] }>
   implements Follower
 {
   private readonly options: FollowerOptions
@@ -230,6 +230,7 @@ export class StoreFollower
         return { is: 'committed', committed: await store.commit({ key, expect, put: null }), ttlSec: null }
       }
       const { value, ttlSec } = action
+      if (ttlSec !== null) this.emit('claim', key)
       const granted = ttlSec === null ? null : await store.grant(ttlSec)
       const committed = await store.commit({ key, expect, put: { value, lease: granted?.lease ?? '0' } })
       // Nobody waits for that; a lease without keys ends by itself.

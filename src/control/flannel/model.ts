@@ -100,9 +100,10 @@ export interface Identity {
 
 /**
  * Follows one network in the store. Events: `change` (Membership) whenever it differs, first when our lease is held and the
- * first full list is read; `trouble` (string) and `well` when the store is away and back: what was last known goes on.
+ * first full list is read; `claim` (string) before a lease is written, with its whole key; `trouble` (string) and `well` when the
+ * store is away and back: what was last known goes on.
  */
-export interface Follower extends EventEmitter<{ change: [Membership]; trouble: [string]; well: [] }> {
+export interface Follower extends EventEmitter<{ change: [Membership]; claim: [string]; trouble: [string]; well: [] }> {
   start(): void
   /** Tells this run of the agent from all others, in what it writes. */
   readonly instance: string

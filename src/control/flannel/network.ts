@@ -88,6 +88,7 @@ export class Flannel {
     this.mac = file.mac ?? vtepMac(file, config, underlay)
     this.follower = parts.follow(file, config, this.identity(), this.subnetFile)
     this.follower.on('change', () => this.gather(0))
+    this.follower.on('claim', (key) => this.trace({ lease: this.leaseTrace(key) }))
     this.follower.on('trouble', (why) => {
       this.trouble = why
       parts.log.warn(`network ${file.name}: ${why}`)
@@ -253,7 +254,7 @@ export class Flannel {
     this.rules = rules
     if (isNew) await this.p.applyRules()
     await this.become(network)
-    this.trace({ lease: this.leaseTrace(m) })
+    if (m.own.expires === null) this.trace({ lease: null })
     this.route(m.config)
     const text = subnetEnvText({ config: m.config, own: m.own, mtu, masquerade: this.masquerades })
     this.trace({ file: { path: this.subnetFile, text } })
@@ -320,12 +321,10 @@ export class Flannel {
     this.p.traces.note(this.prefix, part)
   }
 
-  // A reservation is not given back.
-  private leaseTrace({ own }: Membership): NetworkTraces['lease'] {
-    if (own.expires === null) return null
+  private leaseTrace(key: string): NetworkTraces['lease'] {
     const { endpoints, caFile, certFile, keyFile, username, passwordFile } = this.config.etcd!
     const store = { endpoints: [...endpoints], caFile, certFile, keyFile, username, passwordFile }
-    return { store, key: `${this.prefix}/subnets/${own.key}`, instance: this.follower.instance }
+    return { store, key, instance: this.follower.instance }
   }
 
   private failed(error: unknown): void {
