@@ -5,6 +5,7 @@
       "sources": [
         "native/addon.cc",
         "native/addon_aead.cc",
+        "native/addon_flow.cc",
         "native/addon_host.cc",
         "native/addon_link.cc",
         "native/addon_packets.cc",
@@ -23,6 +24,7 @@
         "native/keys.cc",
         "native/lock.cc",
         "native/netlink.cc",
+        "native/netlink_flow.cc",
         "native/netlink_route.cc",
         "native/netns.cc",
         "native/notify.cc",

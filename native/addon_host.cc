@@ -62,6 +62,7 @@ void init_host(Napi::Env env, Napi::Object exports) {
   exports.Set("lockFile", Napi::Function::New(env, lock_file_js, "lockFile"));
   exports.Set("netlinkDrain", Napi::Function::New(env, netlink_drain_js, "netlinkDrain"));
   exports.Set("netlinkLost", Napi::Function::New(env, netlink_lost_js, "netlinkLost"));
+  init_flow(env, exports);
   init_link(env, exports);
   init_udp(env, exports);
   init_tun(env, exports);

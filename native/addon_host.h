@@ -7,6 +7,7 @@ namespace vtepd {
 
 void init_host(Napi::Env env, Napi::Object exports);
 
+void init_flow(Napi::Env env, Napi::Object exports);     // addon_flow.cc: connection tracking's flows
 void init_link(Napi::Env env, Napi::Object exports);     // addon_link.cc: links, addresses, routes
 void init_udp(Napi::Env env, Napi::Object exports);      // addon_udp.cc: opening sockets, path MTUs
 void init_tun(Napi::Env env, Napi::Object exports);      // addon_tun.cc: opening devices

@@ -85,8 +85,8 @@ void read_link(const nlmsghdr *m, LinkInfo *out) {
 
 }  // namespace
 
-int Netlink::open() {
-  fd_.reset(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+int Netlink::open(int protocol) {
+  fd_.reset(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
   if (!fd_) return -errno;
   int on = 1;
   // Both only make errors clearer (Linux 4.12); without them the errno has to do.

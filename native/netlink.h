@@ -90,9 +90,19 @@ struct Neighbour {
   int master = 0;      // the bridge
 };
 
+/// A flow as connection tracking knows it.
+struct Flow {
+  uint8_t destination[16] = {};  // of the first packet, as it came; IPv4 in the first four
+  uint8_t answerer[16] = {};     // who its answers come from
+  uint16_t answerer_port = 0;
+  uint16_t port = 0;            // that its first packet was for
+  bool is_mapped = false;       // its destination was changed
+  std::vector<uint8_t> handle;  // attributes that name it
+};
+
 class Netlink {
  public:
-  int open();
+  int open(int protocol = NETLINK_ROUTE);
 
   /// By name, or by index when name is nullptr. -ENODEV when there is none.
   int link(int index, const char *name, LinkInfo *out);
@@ -118,6 +128,11 @@ class Netlink {
   int netns_id(int fd, int *out);
   /// The smallest MTU that a route out of a link names, of either family; 0: none does.
   int route_mtu(int index, uint32_t *out);
+
+  /// Of a protocol, to any of these ports; on a NETLINK_NETFILTER socket, as the next one.
+  int flows(int family, int protocol, const uint16_t *ports, size_t count, std::vector<Flow> *out);
+  /// One that is gone already is none.
+  int forget_flow(int family, const uint8_t *handle, size_t size);
 
   const std::string &message() const { return message_; }
 

@@ -1,9 +1,10 @@
 // Starts the agent for good, for commands that need one from now on: by systemd where that runs and has our unit, else as a process
 // of its own. Resolves when it is ready.
 import { spawn, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { makeDirectory } from '../control/directory.ts'
 import { packageRoot } from '../version.ts'
 import { Client } from './client.ts'
 import { configPlace } from './config-place.ts'
@@ -56,7 +57,7 @@ function bySystemd(): Started {
 async function inBackground(flags: Flags): Promise<Started> {
   const runtimeDir = resolve(flags.runtimeDir)
   const log = join(runtimeDir, 'vtepd.log')
-  mkdirSync(runtimeDir, { recursive: true, mode: 0o755 })
+  makeDirectory(runtimeDir)
   const fd = openSync(log, 'a', 0o640)
   const { main } = configPlace(flags)
   const places = ['--runtime-dir', runtimeDir, '--state-dir', resolve(flags.stateDir)]

@@ -112,6 +112,21 @@ export interface AddressRow {
 }
 
 /** An IP neighbour, or a station behind a port of a bridge. */
+/** A flow that connection tracking knows. */
+export interface FlowRow {
+  /** Of its first packet, as it came. */
+  destination: Uint8Array
+  /** Who its answers come from. */
+  answerer: Uint8Array
+  answererPort: number
+  /** That its first packet was for. */
+  port: number
+  /** Its destination was changed on the way. */
+  isMapped: boolean
+  /** For flowForget. */
+  handle: Uint8Array
+}
+
 export interface NeighbourRow {
   /** Of the device, or of the port. */
   index: number
@@ -208,6 +223,9 @@ interface Addon {
   netnsId(netns: string | null, fd: number): number
   /** The smallest MTU that a route out of the link names; 0: none does. */
   routeMtu(netns: string | null, index: number): number
+  /** Of an IP protocol, to any of these ports. */
+  flowList(family: 4 | 6, protocol: number, ports: Uint16Array): FlowRow[]
+  flowForget(family: 4 | 6, handle: Uint8Array): void
   /** Of links, addresses and routes; `rules`: of nf_tables' rules instead. */
   netlinkMonitor(netns: string | null, rules?: boolean): number
   netlinkDrain(fd: number): boolean
@@ -250,7 +268,7 @@ export const { sinceBoot } = addon
 export const { tunOpen, tunAttachQueue, tunPersist, tunNetns, tunName } = addon
 export const { linkGet, linkList, linkSet, linkMove, linkDelete } = addon
 export const { addressChange, addressList, routeChange, routeList, routeMtu, routeTo } = addon
-export const { neighbourList, netnsId } = addon
+export const { neighbourList, netnsId, flowList, flowForget } = addon
 export const { netlinkMonitor, netlinkDrain, netlinkLost, lockFile } = addon
 export const { Engine, FdPoll, Packets } = addon
 /** One datagram to a service manager; src/host/notify.ts knows where it listens. */

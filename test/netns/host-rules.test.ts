@@ -38,6 +38,7 @@ import socket, sys
 address, port, udp = sys.argv[1], int(sys.argv[2]), len(sys.argv) > 3
 if udp:
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(('', int(sys.argv[3])))
     s.settimeout(3)
     s.connect((address, port))
     s.send(b'?')
@@ -103,8 +104,10 @@ async function run(host: Host, line: string): Promise<string> {
   return (await host.run(line.split(' '))).stdout
 }
 
-async function ask(host: Host, address: string, port: number, udp = false): Promise<string> {
-  return (await host.run([PYTHON, '-c', ASK, address, String(port), ...(udp ? ['udp'] : [])])).stdout
+/** `from`: over UDP, from this port; 0: any. */
+async function ask(host: Host, address: string, port: number, from?: number): Promise<string> {
+  return (await host.run([PYTHON, '-c', ASK, address, String(port), ...(from === undefined ? [] : [String(from)])]))
+    .stdout
 }
 
 /** Everything on a host that is an agent's, as the firewall says it. */
@@ -164,7 +167,7 @@ describeRoot('host rules', () => {
 
     it('lead mapped ports to their targets, from outside, from here and from the network', async () => {
       expect(await ask(c, '198.18.0.1', 8080)).toBe('10.42.0.1')
-      expect(await ask(c, '198.18.0.1', 8053, true)).toBe('10.42.0.1')
+      expect(await ask(c, '198.18.0.1', 8053, 0)).toBe('10.42.0.1')
       expect(await ask(c, 'fd00:18::1', 8080)).toBe('fd00:42::1')
       expect(await ask(a, '198.18.0.1', 8080)).toBe('10.42.0.1')
       expect(await ask(b, '10.42.0.1', 8080)).toBe('10.42.0.1')
@@ -223,6 +226,19 @@ describeRoot('host rules', () => {
 
     // The same code for both kinds of iptables.
     if (engine.iptables !== 'legacy') {
+      it('lead a flow of UDP that goes on the way that they say now', async () => {
+        const local = a.spawn([PYTHON, '-c', SERVER.replaceAll('a[0].encode()', "b'here'").replace('53)', '8053)')])
+        await new Promise((resolve) => local.stdout!.once('data', resolve))
+        // Always from one port, sooner than the kernel forgets a flow.
+        const answer = (): Promise<string> => ask(c, '198.18.0.1', 8053, 7777)
+        expect(await answer()).toBe('10.42.0.1')
+        await rewrite({ ...config, ports: [] })
+        expect(await answer()).toBe('here')
+        await rewrite(config)
+        expect(await answer()).toBe('10.42.0.1')
+        local.kill()
+      })
+
       it('follow the file', async () => {
         const before = await ours(a, engine)
         await rewrite({ ...config, masquerade: false, notrack: false, ports: [] })
@@ -295,6 +311,23 @@ describeRoot('host rules', () => {
       )
       expect(lines).not.toContain('POSTRTG')
       expect((await status(agent)).firewall).toEqual({ kind: 'iptables', repairs: 0 })
+    })
+
+    it('are in iptables also where the host uses it for IPv6 alone; that it does not forward has a beginning', async () => {
+      await run(b, 'ip6tables-legacy -P FORWARD DROP')
+      const other = await startAgent(b, file(2, { masquerade: true }))
+      expect((await status(other)).firewall.kind).toBe('iptables-legacy')
+      expect(await run(b, 'ip6tables-legacy-save')).toContain('-A FLANNEL-FWD -d fd00:42::/64')
+      const { undesired, uptimeSeconds } = await status(other)
+      expect(undesired.map(({ what }) => what)).toEqual(['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'])
+      const later = await until(
+        'later',
+        () => status(other),
+        (now) => now.uptimeSeconds > uptimeSeconds + 1,
+      )
+      expect(later.undesired).toEqual(undesired)
+      await other.stop()
+      await run(b, 'ip6tables-legacy -P FORWARD ACCEPT')
     })
 
     it('of two agents in one namespace stand side by side', async () => {

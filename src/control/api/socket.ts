@@ -1,10 +1,11 @@
 // The agent's doors: HTTP/1.1 over the Unix socket RUNTIME/vtepd.sock, and the optional TCP listener for metrics. A name is
 // taken only from a dead agent (socket-name.ts), with its mode set before anybody sees it.
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, unlink } from 'node:fs/promises'
+import { chmod, unlink } from 'node:fs/promises'
 import { createServer, request, type Server } from 'node:http'
 import type { ListenOptions, Socket } from 'node:net'
 import { join } from 'node:path'
+import { makeDirectory } from '../directory.ts'
 import { dropName, ignoreMissing, inodeOf, takeName } from '../socket-name.ts'
 import { type AgentApi, ApiError } from './api.ts'
 import { errorAnswer, handleRequest, type Scope, type Streams } from './requests.ts'
@@ -42,7 +43,7 @@ export class ControlSocket {
     const made = `${path}.${randomBytes(4).toString('hex')}`
     const door = new Door('all')
     try {
-      await mkdir(runtimeDir, { recursive: true, mode: 0o755 })
+      makeDirectory(runtimeDir)
       await door.listen({ path: made })
     } catch (error) {
       throw told(error, `cannot make the socket in ${runtimeDir}`)

@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import {
   type Family,
   forwards,
+  hasFamily,
   hasLegacyTables,
   hasNft,
   saveTables,
@@ -14,17 +15,22 @@ import {
   usualKind,
 } from '../../host/firewall.ts'
 import { RuleMonitor } from '../../host/firewall-events.ts'
+import * as flows from '../../host/flows.ts'
 import type { Log } from '../../log.ts'
 import type { FirewallStatus, Undesired } from '../api/api.ts'
 import type { Config, RulesConfig } from '../config/model.ts'
+import type { PortMapping } from '../config/port-mapping.ts'
 import { Turns } from '../turns.ts'
 import { familyOf, type HostRules, hostRules, type MoreNetworks } from './host-rules.ts'
 import { parseSave } from './iptables-save.ts'
 import { droppingChains, NftTable } from './nft.ts'
+import { isStale, udpPorts } from './stale-flows.ts'
 import { isUsed, KERNEL_CHAINS, Tables } from './tables.ts'
 
 type Engine = NftTable | Tables
+type Fault = Omit<Undesired, 'since'>
 
+const FAMILIES = [4, 6] as const
 const DEFAULT_RUNTIME_DIR = '/run/vtepd'
 /** Milliseconds from an event to the look, and from a look to the next; the second when somebody fights with us. */
 const SETTLE = 100
@@ -54,8 +60,12 @@ export class Firewall {
   private lookedAt = 0
   private repairedAt: number[] = []
   private count = 0
-  private fault: Undesired | null = null
-  private refused: Undesired[] = []
+  private fault: Fault | null = null
+  private refused: Fault[] = []
+  /** Since when each fault is there, in seconds. */
+  private readonly begun = new Map<string, number>()
+  /** Mappings that the rules have. */
+  private mapped: readonly PortMapping[] = []
   private said = ''
   private cleaned = false
   /** Rules of ours are there. */
@@ -108,7 +118,11 @@ export class Firewall {
   faults(now: number): Undesired[] {
     const { rules } = this
     if (!rules || this.choice === 'off') return []
-    return [...(this.fault ? [this.fault] : []), ...this.refused, ...unforwarded(rules, Math.floor(now / 1000))]
+    const all = [...(this.fault ? [this.fault] : []), ...this.refused, ...unforwarded(rules)]
+    const known = new Map(all.map((fault) => [JSON.stringify(fault), Math.floor(now / 1000)]))
+    for (const key of this.begun.keys()) if (!known.has(key)) this.begun.delete(key)
+    for (const [key, since] of known) this.begun.set(key, this.begun.get(key) ?? since)
+    return all.map((fault) => ({ ...fault, since: this.begun.get(JSON.stringify(fault))! }))
   }
 
   /** Removes what a killed agent of this runtime directory has left, in whatever firewall. Throws ToolError. */
@@ -136,14 +150,36 @@ export class Firewall {
         await this.removeLeftovers()
       }
       if (this.monitor) this.monitor.names = [...KERNEL_CHAINS, ...(this.engine?.names ?? [])]
+      this.settleFlows(this.engine ? rules.ports : [], damaged)
       if (damaged) this.repaired(now)
       if (this.fault && this.engine) this.log.info(`host rules: ${this.fault.want}, in ${this.engine.where} now`)
       this.fault = null
-      this.refused = this.engine instanceof NftTable && rules.forward ? await refusing(this.table, now) : []
+      this.refused = this.engine instanceof NftTable && rules.forward ? await refusing(this.table) : []
     } catch (error) {
-      this.failed(error, now)
+      this.failed(error)
     }
+    this.faults(now)
     this.lookedAt = Date.now()
+  }
+
+  // Before each flow begins anew the rules are there, or gone.
+  private settleFlows(now: readonly PortMapping[], damaged: boolean): void {
+    const before = this.mapped
+    this.mapped = now
+    if (!damaged && JSON.stringify(before) === JSON.stringify(now)) return
+    try {
+      const own = flows.ownAddresses()
+      for (const family of FAMILIES) {
+        const ports = udpPorts(family, [...before, ...now])
+        if (ports.length === 0) continue
+        for (const flow of flows.udpFlows(family, ports)) if (isStale(flow, before, now, own)) flows.forget(flow)
+      }
+    } catch (error) {
+      // Without ctnetlink they end when they have been silent for as long as the kernel waits.
+      this.log.debug(
+        `host rules: flows that there are go on as they were: ${error instanceof Error ? error.message : error}`,
+      )
+    }
   }
 
   private async choose(): Promise<Engine | null> {
@@ -171,13 +207,12 @@ export class Firewall {
     this.repairedAt = [...lately, now]
   }
 
-  private failed(error: unknown, now: number): void {
+  private failed(error: unknown): void {
     const why = error instanceof Error ? error.message : String(error)
     const { asked } = this.rules!
     if (asked) {
-      const since = this.fault?.have === why ? this.fault.since : Math.floor(now / 1000)
       const want = summary(this.rules!)
-      this.fault = { what: 'host rules', where: this.engine?.where ?? this.choice, want, have: why, since }
+      this.fault = { what: 'host rules', where: this.engine?.where ?? this.choice, want, have: why }
     }
     const line = `host rules: ${why}`
     if (line === this.said) return
@@ -216,6 +251,7 @@ export class Firewall {
         this.log.warn(`host rules: left in ${engine!.where}: ${error instanceof Error ? error.message : error}`)
       }
     }
+    this.settleFlows([], false)
     this.engine = null
     this.rules = null
     this.holds = false
@@ -270,7 +306,7 @@ function summary(rules: HostRules): string {
 }
 
 // What is asked for needs a host that forwards, and whether it does is the administrator's to say.
-function unforwarded(rules: HostRules, since: number): Undesired[] {
+function unforwarded(rules: HostRules): Fault[] {
   if (!rules.masquerade && rules.ports.length === 0) return []
   const families = new Set<Family>([
     ...rules.prefixes.map((p) => familyOf(p.cidr)),
@@ -283,11 +319,10 @@ function unforwarded(rules: HostRules, since: number): Undesired[] {
       where: 'sysctl',
       want: '1',
       have: '0',
-      since,
     }))
 }
 
-async function refusing(own: string, now: number): Promise<Undesired[]> {
+async function refusing(own: string): Promise<Fault[]> {
   // An nft that knows no JSON cannot tell, and does all else.
   const chains = await droppingChains(own).catch(() => [])
   return chains.map((where) => ({
@@ -295,14 +330,19 @@ async function refusing(own: string, now: number): Promise<Undesired[]> {
     where,
     want: 'accept',
     have: 'policy drop, which no rule of ours overrides',
-    since: Math.floor(now / 1000),
   }))
 }
 
 // Whose rules count on this host; null: nobody uses iptables.
 async function usedTables(): Promise<TablesKind | null> {
-  const uses = async (kind: TablesKind): Promise<boolean> => isUsed(parseSave(await saveTables(kind, 4)))
-  const legacy = hasLegacyTables(4) && (await uses('legacy'))
+  const uses = async (kind: TablesKind): Promise<boolean> => {
+    for (const family of FAMILIES) {
+      const isThere = kind === 'legacy' ? hasLegacyTables(family) : hasFamily(family)
+      if (isThere && isUsed(parseSave(await saveTables(kind, family)))) return true
+    }
+    return false
+  }
+  const legacy = await uses('legacy')
   // Where it cannot be asked nobody uses it.
   const nft = await uses('nft').catch(() => false)
   if (legacy && nft) return usualKind()

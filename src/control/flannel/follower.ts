@@ -251,6 +251,7 @@ export class StoreFollower extends EventEmitter<FollowerEvents> implements Follo
         return { is: 'committed', committed: await store.commit({ key, expect, put: null }), ttlSec: null }
       }
       const { value, ttlSec } = action
+      if (ttlSec !== null) this.emit('claim', key)
       const granted = ttlSec === null ? null : await store.grant(ttlSec)
       const committed = await store.commit({ key, expect, put: { value, lease: granted?.lease ?? '0' } })
       // Nobody waits for that; a lease without keys ends by itself.

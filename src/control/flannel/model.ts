@@ -104,6 +104,8 @@ export interface Identity {
 export interface FollowerEvents {
   /** Whenever it differs, first when our lease is held and the first full list is read. */
   change: [Membership]
+  /** Before a lease is written: its whole key. */
+  claim: [string]
   /** The store is away, or what it says is no use: all that is wrong now, and what of it was not said since `well`. */
   trouble: [text: string, news: readonly string[]]
   /** It is over. */

@@ -89,6 +89,7 @@ export class Flannel {
     this.mac = file.mac ?? vtepMac(file, config, underlay)
     this.follower = parts.follow(file, config, this.identity(), this.subnetFile)
     this.follower.on('change', () => this.gather(0))
+    this.follower.on('claim', (key) => this.trace({ lease: this.leaseTrace(key) }))
     this.follower.on('trouble', (why, news) => {
       this.trouble = why
       for (const one of news) parts.log.warn(`network ${file.name}: ${one}`)
@@ -259,16 +260,24 @@ export class Flannel {
     this.rules = rules
     if (isNew) await this.p.applyRules()
     await this.become(network)
-    this.trace({ lease: this.leaseTrace(m) })
+    if (m.own.expires === null) this.trace({ lease: null })
     this.route(m.config)
+    const text = subnetEnvText({ config: m.config, own: m.own, mtu, masquerade: this.masquerades })
+    this.trace({ file: { path: this.subnetFile, text } })
+    this.write(text)
     this.say('')
     if (!this.ready) this.p.log.info(`network ${this.file.name}: ${mine(m)}, ${counted(this.places.size)} in place`)
     this.ready = true
     this.mtu = mtu
-    const text = subnetEnvText({ config: m.config, own: m.own, mtu, masquerade: this.masquerades })
-    this.trace({ file: { path: this.subnetFile, text } })
-    this.env.set(this.subnetFile, text)
     this.p.ready()
+  }
+
+  private write(text: string): void {
+    try {
+      this.env.set(this.subnetFile, text)
+    } catch (error) {
+      throw new Error(`subnet.env cannot be written: ${error instanceof Error ? error.message : error}`)
+    }
   }
 
   private isDirect({ config: { backend } }: Membership): boolean {
@@ -319,12 +328,10 @@ export class Flannel {
     this.p.traces.note(this.prefix, part)
   }
 
-  // A reservation is not given back.
-  private leaseTrace({ own }: Membership): NetworkTraces['lease'] {
-    if (own.expires === null) return null
+  private leaseTrace(key: string): NetworkTraces['lease'] {
     const { endpoints, caFile, certFile, keyFile, username, passwordFile } = this.config.etcd!
     const store = { endpoints: [...endpoints], caFile, certFile, keyFile, username, passwordFile }
-    return { store, key: `${this.prefix}/subnets/${own.key}`, instance: this.follower.instance }
+    return { store, key, instance: this.follower.instance }
   }
 
   private failed(error: unknown): void {

@@ -1,19 +1,10 @@
 // The file that tells container runtimes which subnet is theirs: flannel's lines, no quotes, no spaces, old or new also after a
 // crash, readable by all. Our own previous subnet is read back from it. Cold.
 import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  fchmodSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, fchmodSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { addressText, network as networkOf, parseCidr } from '../cidr.ts'
+import { makeDirectory } from '../directory.ts'
 import type { Subnets } from './lease.ts'
 import type { Lease, StoreConfig } from './model.ts'
 
@@ -44,7 +35,7 @@ export function subnetEnvText({ config, own, mtu, masquerade }: SubnetEnv): stri
 /** Throws what the file system says. */
 export function writeSubnetEnv(path: string, text: string): void {
   const dir = dirname(path)
-  mkdirSync(dir, { recursive: true, mode: 0o755 })
+  makeDirectory(dir)
   const made = join(dir, `.subnet-${randomBytes(6).toString('hex')}`)
   const fd = openSync(made, 'wx', MODE)
   try {

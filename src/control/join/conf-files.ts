@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -18,6 +17,7 @@ import {
 import { dirname, join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { ApiError } from '../api/api.ts'
+import { makeDirectory } from '../directory.ts'
 import { base64Of } from '../key.ts'
 import type { Secret } from '../secret.ts'
 
@@ -78,8 +78,8 @@ export class FileChange {
     const had = contentOf(path)
     try {
       const dir = dirname(path)
-      const first = mkdirSync(dir, { recursive: true, mode: 0o755 })
-      if (first !== undefined) this.made.push({ first, last: dir })
+      const first = makeDirectory(dir)
+      if (first !== null) this.made.push({ first, last: dir })
       replace(path, content)
     } catch (error) {
       throw told(error, path)

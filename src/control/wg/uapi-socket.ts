@@ -2,9 +2,10 @@
 // and are answered from a target. Each client has its own turn: who stops in the middle of a word holds up nobody. Cold.
 import { randomBytes } from 'node:crypto'
 import { type FSWatcher, watch } from 'node:fs'
-import { chmod, mkdir, unlink } from 'node:fs/promises'
+import { unlink } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
+import { makeDirectory } from '../directory.ts'
 import { dropName, hasName, ignoreMissing, inodeOf, takeName } from '../socket-name.ts'
 import {
   type DeviceChange,
@@ -84,7 +85,8 @@ export class UapiSocket {
     const directory = options.directory ?? UAPI_DIRECTORY
     const path = join(directory, `${name}.sock`)
     if (Buffer.byteLength(path) > PATH_MAX) throw new Error(`${path}: a socket's path has at most ${PATH_MAX} bytes`)
-    await makeDirectory(directory)
+    // Anybody may see which devices there are, and nobody but us may make one.
+    makeDirectory(directory)
     const socket = new UapiSocket(path, target, options)
     const made = `${path}.${randomBytes(4).toString('hex')}`
     await listen(socket.server, made)
@@ -144,12 +146,6 @@ export class UapiSocket {
     this.watcher?.close()
     if (this.timer) clearInterval(this.timer)
   }
-}
-
-async function makeDirectory(directory: string): Promise<void> {
-  const made = await mkdir(directory, { recursive: true })
-  // Whatever the umask: anybody may see which devices there are, and nobody but us may make one.
-  if (made !== undefined) await chmod(directory, 0o755)
 }
 
 // The mode is set before anybody can connect: the umask holds while bind(2) is called, which is at once.
