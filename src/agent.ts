@@ -1,6 +1,7 @@
 // The agent: builds every part and joins them. Control runs here, on the main thread, one change at a time; packets run on the
 // data thread (data-thread.ts). The only file that knows all rooms.
 import type { Worker } from 'node:worker_threads'
+import type { AgentOptions } from './agent-options.ts'
 import {
   type AgentApi,
   ApiError,
@@ -25,7 +26,6 @@ import { refuseUnchangeable } from './control/config/reload-check.ts'
 import { Firewall } from './control/firewall/firewall.ts'
 import { openFollower } from './control/flannel/follow.ts'
 import { Flannels } from './control/flannel/networks.ts'
-import type { Home } from './control/join/home.ts'
 import type { Invited, InviteRequest } from './control/join/invite.ts'
 import type { Joined, JoinRequest } from './control/join/join.ts'
 import { type Membership, membershipOf, NO_HOME } from './control/join/membership.ts'
@@ -43,18 +43,6 @@ import type { Mailbox, News } from './datapath/mailbox.ts'
 import type { Log } from './log.ts'
 import { spawnDataThread } from './spawn.ts'
 import { version } from './version.ts'
-
-export interface AgentOptions {
-  readonly runtimeDir: string
-  readonly log: Log
-  /** Reads the configuration again, for `reload`. Without it reload is refused. */
-  readonly readConfig?: () => Promise<Config>
-  /** Hear when a reload begins and when it is over, and when the agent begins to stop, whoever asked for it. */
-  readonly reloading?: (isOn: boolean) => void
-  readonly stopping?: () => void
-  /** Where vtepd may write, beside the default file. Without it there is neither invite nor join. */
-  readonly home?: Pick<Home, 'configDir' | 'stateDir'> & Partial<Pick<Home, 'config' | 'read' | 'reload'>>
-}
 
 /** Starts an agent; resolves once devices are up and the socket answers. Leaves nothing behind when it throws. */
 export async function startAgent(config: Config, options: AgentOptions): Promise<Agent> {
