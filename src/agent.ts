@@ -64,7 +64,6 @@ export class Agent implements AgentApi {
   private readonly startedAt = Date.now()
   private readonly failed = (error: unknown): void => this.log.error(String(error))
   private readonly mtus = new Seldom(async () => this.applied?.refreshMtus(), this.failed)
-  private readonly ends = new Seldom(async () => this.applied?.outside.follow(Date.now()), this.failed)
   private readonly firewall: Firewall
   private readonly traces: Traces
   private readonly keeper: Keeper
@@ -298,7 +297,7 @@ export class Agent implements AgentApi {
     const tunnels = await TunnelControl.open({
       ...parts,
       lookUp: (host) => this.names.lookUp([host]),
-      moved: () => void this.ends.ask(performance.now()).catch(this.failed),
+      moved: () => this.applied?.outside.moved(),
       told: (speaker, body) => this.membership?.hear(speaker, body),
     })
     return { ...parts, tunnels }
@@ -363,7 +362,6 @@ export class Agent implements AgentApi {
     this.stopping = true
     this.names.close()
     this.mtus.close()
-    this.ends.close()
     this.keeper.close()
     this.membership?.close()
     await this.firewall.close()

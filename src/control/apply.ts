@@ -199,6 +199,7 @@ export class Overlay {
 
   /** Takes every network down. Sockets stay until the data thread has ended. */
   async removeAll(): Promise<void> {
+    this.outside.close()
     for (const r of [...this.running.values()]) await this.remove(r)
   }
 

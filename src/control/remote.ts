@@ -12,11 +12,19 @@ import {
 import type { PeerSession } from './api/report.ts'
 import { endpointText } from './config/endpoint.ts'
 import type { PeerConfig } from './config/model.ts'
+import type { Secret } from './secret.ts'
 import type { Seen } from './wg/state.ts'
 
 export interface Place {
   readonly address: string
   readonly port: number
+}
+
+/** A key that may shake hands with us and speak to our control thread, and is in no network. */
+export interface Guest {
+  readonly name: string
+  readonly publicKey: string
+  readonly presharedKey: Secret
 }
 
 export interface Remote {
@@ -59,4 +67,14 @@ export function seenOf(remote: Remote, counters: Counters, now: number): Seen {
     rxBytes: counters.tunnel(remote.id, TUNNEL_RX_BYTES),
     txBytes: counters.tunnel(remote.id, TUNNEL_TX_BYTES),
   }
+}
+
+/** As one of the peers; its endpoint is where it calls from. */
+export function asPeer({ name, publicKey, presharedKey }: Guest): PeerConfig {
+  return { name, endpoint: null, publicKey, presharedKey, keepaliveSec: 0, type: 'vtepd', networks: [] }
+}
+
+/** Whether it is the same address and port. */
+export function isSamePlace(a: Place, b: Place | null): boolean {
+  return b !== null && a.address === b.address && a.port === b.port
 }

@@ -15,12 +15,12 @@ import { CODES } from './handshake-code.ts'
 import { HandshakeFaults } from './handshake-faults.ts'
 import { type Call, Visit } from './join/visit.ts'
 import { Refusal } from './refusal.ts'
-import { type Place, type Remote, seenOf, sessionOf } from './remote.ts'
+import { asPeer, type Guest, isSamePlace, type Place, type Remote, seenOf, sessionOf } from './remote.ts'
 import type { Resolver } from './resolve.ts'
 import type { Secret } from './secret.ts'
 import type { Seen } from './wg/state.ts'
 
-export type { Place } from './remote.ts'
+export type { Guest, Place } from './remote.ts'
 
 /** What is said of a message that is for another key than ours, or for a handshake of another's. */
 const NOT_OURS: readonly Why[] = ['no-key', 'bad-mac', 'no-handshake', 'bad-cookie']
@@ -52,13 +52,6 @@ export interface Speaker {
   readonly place: Place | null
   /** One of `setGuests`. */
   readonly guest: boolean
-}
-
-/** A key that may shake hands with us and speak to our control thread, and is in no network. */
-export interface Guest {
-  readonly name: string
-  readonly publicKey: string
-  readonly presharedKey: Secret
 }
 
 export class TunnelControl {
@@ -282,7 +275,7 @@ export class TunnelControl {
     }
     const configured = this.configured(peer, port)
     // An endpoint that says the same as before does not call a roaming peer back.
-    const moved = configured !== null && !isSame(configured, remote.configured)
+    const moved = configured !== null && !isSamePlace(configured, remote.configured)
     if (configured !== null) remote.configured = configured
     const changed = peer.keepaliveSec !== before.keepaliveSec || peer.type !== before.type
     if (moved || changed) await this.order(remote, moved ? configured : null)
@@ -401,15 +394,6 @@ export class TunnelControl {
     for (let id = 0; id < MAX_TUNNELS; id++) if (!this.byId[id] && id !== this.visit?.tunnel) return id
     throw new Refusal(`peers: at most ${MAX_TUNNELS} with a publicKey in one agent`, 2)
   }
-}
-
-// Its endpoint is where it calls from.
-function asPeer({ name, publicKey, presharedKey }: Guest): PeerConfig {
-  return { name, endpoint: null, publicKey, presharedKey, keepaliveSec: 0, type: 'vtepd', networks: [] }
-}
-
-function isSame(a: Place, b: Place | null): boolean {
-  return b !== null && a.address === b.address && a.port === b.port
 }
 
 /** A copy in memory of its own, which can be moved; the original is zeroed. */

@@ -4,6 +4,7 @@
 import * as cidr from '../cidr.ts'
 import type { NetworkConfig } from '../config/model.ts'
 import type { PlacedPeer } from '../placed-peer.ts'
+import { Seldom } from '../seldom.ts'
 
 /** A network as this sees it: apply.ts Running. */
 export interface Routed {
@@ -40,9 +41,20 @@ export class OutsideRoutes {
   private withheld = new Map<string, string>()
   /** What is led into a device so far. */
   private readonly led = new WeakMap<Device, ReadonlySet<string>>()
+  private readonly failed = (error: unknown): void => this.p.said(`routes of peers: ${error}`)
+  private readonly later = new Seldom(async () => this.follow(Date.now()), this.failed)
 
   constructor(parts: OutsideParts) {
     this.p = parts
+  }
+
+  /** A far end is somewhere else than before: `follow`, now or a little later. */
+  moved(): void {
+    void this.later.ask(performance.now()).catch(this.failed)
+  }
+
+  close(): void {
+    this.later.close()
   }
 
   /** Makes the host's routes what peers and their places ask for. `now`: ms. */
