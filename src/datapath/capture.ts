@@ -2,8 +2,6 @@
 // one. Off (the usual case) it costs one comparison a train. On, it allocates, and drops copies rather than hold up packets.
 import type { Batch } from '../batch.ts'
 import type { Network } from '../overlay/networks.ts'
-import * as ipv4 from '../wire/ipv4.ts'
-import * as ipv6 from '../wire/ipv6.ts'
 
 /** Bytes of copies that may wait for the reader. */
 const WAITING_MAX = 8 * 1024 * 1024
@@ -20,14 +18,6 @@ export class Capture {
 
   frame(network: Network, b: Batch, i: number): void {
     this.bytes(network, b.bytes, b.off[i]!, b.off[i]! + b.len[i]!)
-  }
-
-  /** A bare packet, without what its seal was padded with. */
-  packet(network: Network, bytes: Uint8Array, off: number, end: number): void {
-    let last = end
-    if (ipv4.check(bytes, off, end) === 0) last = off + ipv4.totalLen(bytes, off)
-    else if (ipv6.check(bytes, off, end) === 0) last = off + ipv6.LEN + ipv6.payloadLen(bytes, off)
-    this.bytes(network, bytes, off, last)
   }
 
   bytes(network: Network, bytes: Uint8Array, off: number, end: number): void {

@@ -199,7 +199,6 @@ export class Inbound {
     const vtep = this.p.vteps.find(network.id, from[0]!, from[1]!, from[2]!, from[3]!)
     if (vtep === drop.NONE) return drop.VXLAN_UNKNOWN_VTEP
     this.vtep = vtep
-    if (network.captured) this.p.capture.bytes(network, this.datagrams.bytes, packet, end)
     const version = this.datagrams.bytes[packet]! >>> 4
     return this.takeIp(network, m, packet, end, version === 4 ? ethernet.IPV4 : version === 6 ? ethernet.IPV6 : 0, 0)
   }
@@ -213,7 +212,6 @@ export class Inbound {
     this.vtep = vtep
     // The verdict of a frame before is not for this one's VTEP.
     this.seen = -1
-    if (network.captured) this.p.capture.packet(network, this.datagrams.bytes, packet, end)
     return this.takeIp(network, m, packet, end, version === 4 ? ethernet.IPV4 : ethernet.IPV6, 0)
   }
 
@@ -229,7 +227,7 @@ export class Inbound {
     }
     const network = this.network!
     const frame = off + vxlan.LEN
-    if (network.captured) this.p.capture.bytes(network, bytes, network.layer2 ? frame : frame + ethernet.LEN, end)
+    if (network.captured && network.layer2) this.p.capture.bytes(network, bytes, frame, end)
     return network.layer2 ? this.takeFrame(network, m, frame, end, hint) : this.takePacket(network, m, frame, end, hint)
   }
 
@@ -357,6 +355,9 @@ export class Inbound {
     } else {
       return drop.NOT_IP
     }
+    // What Ethernet or the seal has filled up is not part of the packet.
+    const last = Math.min(packet + length, end)
+    if (network.captured) this.p.capture.bytes(network, bytes, packet, last)
     if (network.sourceCheck && source !== this.vtep) {
       if (source === drop.NONE || !this.p.vteps.isPair(this.vtep, source)) return drop.SOURCE_NOT_ALLOWED
     }
@@ -365,9 +366,7 @@ export class Inbound {
       refused = combineEcn(bytes, packet, end, outer, type)
       if (refused !== 0) return refused
     }
-    // What Ethernet or the seal has filled up is not part of the packet.
-    const packetEnd = packet + length
-    this.put(network, packet, packetEnd < end ? packetEnd : end, hint)
+    this.put(network, packet, last, hint)
     return 0
   }
 

@@ -342,6 +342,19 @@ test('a capture sees what is let in, without the VXLAN header', () => {
   expect(v.captured.map(text)).toEqual([text(frames.udp4)])
 })
 
+test('a capture of layer 3 holds packets alone, without what they are filled up with', () => {
+  const { v } = vtep({ sourceCheck: false }, {}, false)
+  v.tables.handle({ kind: 'capture', id: 0, on: true })
+  const [arp, udp, six] = [frames.arpRequest, frames.udp4, frames.udp6].map((frame) => {
+    const copy = Uint8Array.from([...frame, 0xa5, 0xa5])
+    copy.fill(0xff, 0, 6)
+    return sealed(copy)
+  })
+  v.in(arp!, udp!, six!)
+  expect(v.captured.map(text)).toEqual([frames.udp4, frames.udp6].map((frame) => text(frame.subarray(14))))
+  expect(v.drops()).toEqual({ 'not-ip': 1 })
+})
+
 describe('layer 3', () => {
   const route = (network: number[], v6: boolean, length: number) => ({ words: network, v6, length })
   const ours = (frame: Uint8Array): Uint8Array => {
