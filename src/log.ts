@@ -13,6 +13,9 @@ export interface Log {
 /** Says nothing. */
 export const NO_LOG: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} }
 
+/** Bytes that may wait for stderr to take them. */
+const WAITING_MAX = 256 * 1024
+
 const ORDER: readonly Level[] = ['error', 'warn', 'info', 'debug']
 
 /** `level` and worse are written. */
@@ -21,6 +24,9 @@ export function createLog(options: { level: Level; plain?: boolean }): Log {
 }
 
 function jsonLog(level: Level): Log {
+  const to = pino.destination({ dest: 2, sync: true, maxLength: WAITING_MAX })
+  // A full disk costs lines of the log, and nothing else.
+  to.on('error', () => {})
   const out = pino(
     {
       level,
@@ -28,7 +34,7 @@ function jsonLog(level: Level): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ dest: 2, sync: true }),
+    to,
   )
   return {
     error: (t) => out.error(t),

@@ -1,9 +1,10 @@
 // What a running agent says at its socket, as built: dist/ is bundled, and what it loads late is not there for the unit tests.
 //
 //   a vt42 10.42.0.1/24 ═══ VNI 42, secure ═══ 10.42.0.2/24 vt42 b
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
+import { LabAgent, startAgent } from '../../src/lab/agent.ts'
 import { built } from '../../src/lab/built.ts'
 import { type Host, Lab } from '../../src/lab/lab.ts'
 import { reaches, until, vtepd } from '../support/overlay.ts'
@@ -72,6 +73,23 @@ describeRoot('an agent at its doors', () => {
     const { stdout } = await hosts[0]!.run([process.execPath, '--input-type=module', '-e', script])
     expect(JSON.parse(stdout)).toEqual(['the agent runs already', 'the agent does not run', true])
     expect(await hosts[0]!.ip('-br', 'link')).not.toContain('vt7')
+  })
+
+  it('goes on when nobody can take its log', async () => {
+    const dir = join(lab.dir, 'unheard')
+    mkdirSync(dir)
+    const config = {
+      underlay: { address: '198.18.0.1', vxlanPort: 4790 },
+      networks: { lib: { vni: 7, security: 'plain' } },
+    }
+    writeFileSync(join(dir, 'vtepd.yaml'), JSON.stringify(config))
+    const words = [process.execPath, built('main.js'), 'up', '-c', join(dir, 'vtepd.yaml'), '--runtime-dir', dir]
+    const child = hosts[0]!.spawn(['sh', '-c', 'exec "$@" 2>/dev/full', 'sh', ...words])
+    const unheard = new LabAgent(hosts[0]!, child, dir)
+    await unheard.untilReady()
+    await unheard.reload()
+    await unheard.stop()
+    expect(child.exitCode).toBe(0)
   })
 
   it('says in its log that it was asked to stop', async () => {
