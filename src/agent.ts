@@ -130,7 +130,7 @@ export class Agent implements AgentApi {
     try {
       // The socket first: a second agent on the same runtime directory must not touch a device.
       this.socket = await ControlSocket.open(this.options.runtimeDir)
-      this.socket.serve(this)
+      this.socket.serve(this, (line) => this.log.warn(line))
       await removeStale(this.traces, this.config, this.log)
       const { metrics } = this.config
       if (metrics) this.listener = await MetricsListener.open(metrics.host, metrics.port, this)

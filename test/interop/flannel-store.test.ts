@@ -20,6 +20,7 @@ const CONFIG = '{"Network":"10.42.0.0/16","SubnetMin":"10.42.100.0","Backend":{"
 
 class Host {
   readonly changes: Membership[] = []
+  readonly claims: string[] = []
   readonly said: string[] = []
   readonly follower: StoreFollower
   private readonly store: Etcd
@@ -39,6 +40,7 @@ class Host {
       log,
     })
     this.follower.on('change', (membership) => this.changes.push(membership))
+    this.follower.on('claim', (key) => this.claims.push(key))
     this.follower.on('trouble', (text) => this.said.push(`trouble: ${text}`))
     this.follower.on('well', () => this.said.push('well'))
     this.follower.start()
@@ -98,6 +100,7 @@ describe.skipIf(why !== null)(`a network in etcd${why ? ` (needs ${why})` : ''}`
     await put('10.42.9.0-24', flanneldValue('198.18.0.9', '02:00:00:00:00:09'))
     const a = host(1)
     await until(() => expect(a.members).toEqual(['10.42.9.0-24']))
+    expect(a.claims).toEqual([`${prefix}/subnets/${a.own}`])
     const text = await value(a.own!)
     expect(text).toMatch(
       /^\{"PublicIP":"198.18.0.1","PublicIPv6":null,"BackendType":"vxlan","BackendData":\{"VNI":1,"VtepMAC":"02:00:00:00:00:01"\},/,

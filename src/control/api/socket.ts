@@ -6,6 +6,7 @@ import { createServer, request, type Server } from 'node:http'
 import type { ListenOptions, Socket } from 'node:net'
 import { join } from 'node:path'
 import { makeDirectory } from '../directory.ts'
+import { NameWatch } from '../name-watch.ts'
 import { dropName, ignoreMissing, inodeOf, takeName } from '../socket-name.ts'
 import { type AgentApi, ApiError } from './api.ts'
 import { errorAnswer, handleRequest, type Scope, type Streams } from './requests.ts'
@@ -19,16 +20,28 @@ const REQUEST_TIMEOUT = 10_000
 const PROBE_TIMEOUT = 2000
 const CLOSE_GRACE = 500
 
+/** Milliseconds until a name that could not be had again is tried again. */
+const AGAIN = 1000
+
 /** The control socket. Open it before anything on the host is touched: it is what keeps two agents apart. */
 export class ControlSocket {
   readonly path: string
-  private readonly door: Door
-  private readonly inode: bigint
+  private readonly runtimeDir: string
+  private door!: Door
+  /** Who came before the name was removed. */
+  private readonly before: Door[] = []
+  private inode = 0n
+  private watch: NameWatch | null = null
+  private api: AgentApi | null = null
+  private warn: (line: string) => void = () => {}
+  private said = ''
+  private timer: NodeJS.Timeout | null = null
+  private work: Promise<void> = Promise.resolve()
+  private isClosed = false
 
-  private constructor(path: string, door: Door, inode: bigint) {
-    this.path = path
-    this.door = door
-    this.inode = inode
+  private constructor(runtimeDir: string) {
+    this.runtimeDir = runtimeDir
+    this.path = join(runtimeDir, SOCKET_NAME)
   }
 
   /**
@@ -36,12 +49,37 @@ export class ControlSocket {
    * there, and the kernel's error with `code` and what to do when the directory cannot be used.
    */
   static async open(runtimeDir: string): Promise<ControlSocket> {
-    const path = join(runtimeDir, SOCKET_NAME)
+    const socket = new ControlSocket(runtimeDir)
+    const { path } = socket
     if (Buffer.byteLength(path) > PATH_MAX) {
       throw new Error(`${path}: a socket's path has at most ${PATH_MAX} bytes; choose a shorter --runtime-dir`)
     }
+    await socket.take()
+    return socket
+  }
+
+  /** `warn` hears of a name that somebody has removed. */
+  serve(api: AgentApi, warn: (line: string) => void = () => {}): void {
+    this.api = api
+    this.door.api = api
+    this.warn = warn
+  }
+
+  /** Removes the name (unless somebody replaced it), ends every capture, and waits until the last connection is gone. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    if (this.timer) clearTimeout(this.timer)
+    await this.work
+    this.watch?.close()
+    await dropName(this.path, this.inode)
+    await Promise.all([this.door, ...this.before].map((door) => door.close()))
+  }
+
+  private async take(): Promise<void> {
+    const { path, runtimeDir } = this
     const made = `${path}.${randomBytes(4).toString('hex')}`
     const door = new Door('all')
+    door.api = this.api
     try {
       makeDirectory(runtimeDir)
       await door.listen({ path: made })
@@ -51,7 +89,9 @@ export class ControlSocket {
     try {
       await chmod(made, 0o660)
       await take(made, path)
-      return new ControlSocket(path, door, await inodeOf(path))
+      this.inode = await inodeOf(path)
+      this.door = door
+      this.watch = new NameWatch(path, this.inode, () => this.gone())
     } catch (error) {
       await door.close()
       throw error
@@ -60,14 +100,30 @@ export class ControlSocket {
     }
   }
 
-  serve(api: AgentApi): void {
-    this.door.api = api
+  // An agent that cannot be asked cannot be stopped either. Those who have come in already are not sent away.
+  private gone(): void {
+    this.before.push(this.door)
+    this.work = this.again()
   }
 
-  /** Removes the name (unless somebody replaced it), ends every capture, and waits until the last connection is gone. */
-  async close(): Promise<void> {
-    await dropName(this.path, this.inode)
-    await this.door.close()
+  private async again(): Promise<void> {
+    this.timer = null
+    if (this.isClosed) return
+    try {
+      await this.take()
+      this.say(`${this.path} was removed by somebody: put back`)
+      this.said = ''
+    } catch (error) {
+      this.say(`${this.path} was removed by somebody, and cannot be put back: ${(error as Error).message}`)
+      this.timer = setTimeout(() => {
+        this.work = this.again()
+      }, AGAIN).unref()
+    }
+  }
+
+  private say(line: string): void {
+    if (line !== this.said) this.warn(line)
+    this.said = line
   }
 }
 

@@ -1,12 +1,12 @@
 // The socket at which wg(8) finds a device, DIRECTORY/IFACE.sock: clients come, speak WireGuard's configuration protocol (uapi.ts)
 // and are answered from a target. Each client has its own turn: who stops in the middle of a word holds up nobody. Cold.
 import { randomBytes } from 'node:crypto'
-import { type FSWatcher, watch } from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { makeDirectory } from '../directory.ts'
-import { dropName, hasName, ignoreMissing, inodeOf, takeName } from '../socket-name.ts'
+import { NameWatch } from '../name-watch.ts'
+import { dropName, ignoreMissing, inodeOf, takeName } from '../socket-name.ts'
 import {
   type DeviceChange,
   formatDevice,
@@ -22,8 +22,6 @@ export const UAPI_DIRECTORY = '/var/run/wireguard'
 /** sun_path holds 108 bytes, its terminator included; the name it is made under is longer by this. */
 const PATH_MAX = 107 - 9
 const CONNECTIONS_MAX = 256
-/** Milliseconds between looks at the name where the kernel cannot watch it for us. */
-const LOOK = 1000
 
 /** What answers the clients. Calls of several clients may interleave, those of one come one after the other. */
 export interface UapiTarget {
@@ -55,17 +53,13 @@ export class UapiTaken extends Error {
 
 export class UapiSocket {
   readonly path: string
-  private readonly options: UapiOptions
   private readonly server: Server
   private readonly clients = new Set<Socket>()
   private inode = 0n
-  private watcher: FSWatcher | null = null
-  private timer: NodeJS.Timeout | null = null
-  private isOver = false
+  private watch: NameWatch | null = null
 
   private constructor(path: string, target: UapiTarget, options: UapiOptions) {
     this.path = path
-    this.options = options
     const failed = options.failed ?? (() => {})
     this.server = createServer({ allowHalfOpen: true }, (client) => {
       this.clients.add(client)
@@ -99,52 +93,17 @@ export class UapiSocket {
     } finally {
       await unlink(made).catch(ignoreMissing)
     }
-    socket.watchName()
+    socket.watch = new NameWatch(path, socket.inode, options.gone)
     return socket
   }
 
   /** Removes the file unless it is another's by now, and sends every client away. */
   async close(): Promise<void> {
-    this.unwatch()
+    this.watch?.close()
     await dropName(this.path, this.inode)
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
     for (const client of this.clients) client.destroy()
     await closed
-  }
-
-  private watchName(): void {
-    try {
-      this.watcher = watch(dirname(this.path), { persistent: false }, () => this.look())
-      this.watcher.on('error', () => this.lookOften())
-    } catch {
-      this.lookOften()
-    }
-    // It may have gone while nobody watched.
-    this.look()
-  }
-
-  // inotify(7) has its limits, of watches and of file systems.
-  private lookOften(): void {
-    this.watcher?.close()
-    this.watcher = null
-    this.timer ??= setInterval(() => this.look(), LOOK).unref()
-  }
-
-  private look(): void {
-    hasName(this.path, this.inode).then(
-      (isOurs) => {
-        if (isOurs || this.isOver) return
-        this.unwatch()
-        this.options.gone()
-      },
-      () => this.lookOften(),
-    )
-  }
-
-  private unwatch(): void {
-    this.isOver = true
-    this.watcher?.close()
-    if (this.timer) clearInterval(this.timer)
   }
 }
 

@@ -1,10 +1,21 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { get } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { ControlSocket, MetricsListener } from '../../../../src/control/api/socket.ts'
 import { FakeAgent } from '../../../support/fake-agent.ts'
 import { temporaryDir } from '../../../support/temporary.ts'
@@ -72,6 +83,44 @@ describe('the control socket', () => {
     socket.serve(new FakeAgent())
     expect(await statusOf(socket.path, '/v1/status')).toBe(200)
     expect(await statusOf(socket.path, '/readyz')).toBe(200)
+  })
+
+  test('is put back when somebody removes it, or its directory, and whoever is in stays in', async () => {
+    const dir = join(temporaryDir(), 'run')
+    const socket = await open(dir)
+    const said: string[] = []
+    socket.serve(new FakeAgent(), (line) => said.push(line))
+    const client = connect({ path: socket.path })
+    await once(client, 'connect')
+    for (const gone of [socket.path, dir]) {
+      const before = said.length
+      rmSync(gone, { recursive: true })
+      await vi.waitFor(() => expect(said.length).toBeGreaterThan(before), { timeout: 10_000 })
+      expect(await statusOf(socket.path, '/v1/status')).toBe(200)
+      expect(statSync(socket.path).mode & 0o777).toBe(0o660)
+    }
+    expect(said).toEqual(Array(2).fill(`${socket.path} was removed by somebody: put back`))
+    client.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')
+    expect(String((await once(client, 'data'))[0])).toMatch(/^HTTP\/1.1 200 /)
+    client.destroy()
+    await socket.close()
+    expect(readdirSync(dir)).toEqual([])
+  })
+
+  test('that another agent has by now is left to it', async () => {
+    const dir = temporaryDir()
+    const first = await open(dir)
+    const said: string[] = []
+    first.serve(new FakeAgent(), (line) => said.push(line))
+    const other = createServer((client) => client.destroy())
+    onTestFinished(() => void other.close())
+    other.listen(join(dir, 'other.sock'))
+    await once(other, 'listening')
+    renameSync(join(dir, 'other.sock'), first.path)
+    await vi.waitFor(() => expect(said).toHaveLength(1), { timeout: 10_000 })
+    expect(said[0]).toMatch(/cannot be put back: another agent is running with this --runtime-dir/)
+    await first.close()
+    expect(existsSync(first.path)).toBe(true)
   })
 
   test('takes the place of a dead agent', async () => {
