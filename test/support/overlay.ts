@@ -6,7 +6,6 @@ import type { LabAgent } from '../../src/lab/agent.ts'
 import { built } from '../../src/lab/built.ts'
 import type { Result } from '../../src/lab/command.ts'
 import type { Host } from '../../src/lab/lab.ts'
-import { ping } from '../../src/lab/ping.ts'
 
 /** A network and a peer as a file has them. */
 export type Keys = Record<string, unknown>
@@ -104,10 +103,11 @@ export function vtepd(agent: LabAgent, ...words: string[]): Promise<Result> {
   return agent.host.run([process.execPath, built('main.js'), ...words, '--runtime-dir', agent.runtimeDir])
 }
 
-/** Expects all of three pings to come back. */
+/** Expects all of three pings to come back, sent at once, so that ping(8) waits for the last of them for as long as the interval. */
 export async function reaches(host: Host, ...addresses: string[]): Promise<void> {
   for (const address of addresses) {
-    expect(await ping(host, address, { count: 3, interval: 10 }), `${host.name} → ${address}`).toHaveLength(3)
+    const { stdout } = await host.run(['ping', '-n', '-c', '3', '-l', '3', '-i', '2', address])
+    expect(stdout, `${host.name} → ${address}`).toContain(' 3 received')
   }
 }
 
