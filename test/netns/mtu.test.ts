@@ -5,7 +5,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
 import { type Host, Lab, UNDERLAY } from '../../src/lab/lab.ts'
-import { configuration, drops, reaches, status, until } from '../support/overlay.ts'
+import { configuration, drops, reaches, status, until, untilReaches } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
 import { transferTcp } from '../support/transfer.ts'
 
@@ -135,6 +135,38 @@ describeRoot('the path', () => {
       expect((await drops(agentA))['too-big']).toBeUndefined()
     })
   }
+
+  it('is used in full again once it is wide again, also towards one that accept lets in', async () => {
+    const made = new Lab()
+    lab = made
+    const [a, b] = [await made.host('a'), await made.host('b')]
+    await made.connect([a, b].map((host, k) => ({ host, addresses: [`198.18.0.${k + 1}/24`] })))
+    const start = (host: Host, k: number, more: object, peers: Record<string, string>) =>
+      startAgent(
+        host,
+        configuration({
+          underlay: `198.18.0.${k}`,
+          networks: { blue: { vni: 42, address: `10.42.0.${k}/24`, ...more } },
+          peers,
+        }),
+      )
+    await start(a, 1, { accept: 'any' }, {})
+    await start(b, 2, {}, { a: '198.18.0.1' })
+    await untilReaches(b, '10.42.0.1')
+    const narrow = ['198.18.0.2/32', 'dev', UNDERLAY, 'mtu', '1300']
+    await a.ip('route', 'add', ...narrow)
+    expect(await pingOf(a, '10.42.0.2', 1400)).toMatch(/mtu ?=? ?1250/i)
+    await a.ip('route', 'del', ...narrow)
+    await until(
+      'a large ping',
+      async () => {
+        // What the host itself has heard of its way.
+        await a.ip('route', 'flush', 'cache')
+        return pingOf(a, '10.42.0.2', 1400)
+      },
+      (said) => said.includes('1 received'),
+    )
+  })
 
   it('follows the underlay when its MTU shrinks under traffic', async () => {
     const { a, b, agentA } = await pair('tap')
