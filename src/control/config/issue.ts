@@ -67,6 +67,7 @@ function withGot(message: string, value: unknown): [string, string] {
 }
 
 function unknownKey(keys: Keys, path: Path, key: string): [string, string] {
+  if (key === '<<') return ['YAML 1.2 has no merge keys', 'write out what it stands for']
   const siblings = keys.at(path)
   const near = nearest(key, siblings)
   if (near) return ['unknown key', `did you mean ${near}?`]

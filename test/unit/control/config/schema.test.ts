@@ -67,6 +67,7 @@ const ROWS: Row[] = [
   atRoot(`node: ${'n'.repeat(64)}`, 'node', 'want 1..63', 'write such a name'),
   atRoot('nodes: x', 'nodes', 'unknown key', 'did you mean node?'),
   atRoot('Networks: {}', 'Networks', 'unknown key', 'did you mean networks?'),
+  atRoot('<<: { node: a }', '["<<"]', 'YAML 1.2 has no merge keys', 'write out what it stands for'),
   atRoot('vxlanPort: 8472', 'vxlanPort', 'unknown key', 'did you mean underlay.vxlanPort?'),
   atRoot('endpoint: x', 'endpoint', 'unknown key', 'did you mean peers.NAME.endpoint?'),
   {
