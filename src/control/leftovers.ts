@@ -31,6 +31,7 @@ export async function removeStale(traces: Traces, config: Config, log: Log): Pro
     for (const line of left) log.warn(line)
   }
   warn([...removeFromHost(traces, isGone), ...(await removeSockets(traces))])
+  traces.settle()
   void giveBackLeases(traces, isGone, (line) => log.info(line)).then(warn)
 }
 
@@ -43,6 +44,12 @@ export function removeFromHost(traces: Traces, isGone: (prefix: string) => boole
       traces.note(prefix, { file: null })
     } catch (error) {
       left.push((error as Error).message)
+    }
+    if (scope.length > 0 && traces.isElsewhere) {
+      left.push(
+        `routes in ${scope.join(' and ')}: in another network namespace, where vtepd stop --cleanup removes them`,
+      )
+      continue
     }
     left.push(...removeRoutes(scope))
     traces.note(prefix, { scope: [] })

@@ -1,6 +1,6 @@
 // What an agent has on the host that does not go with its process, beside its firewall rules: noted in RUNTIME/traces.json, so
 // that after `kill -9` the next agent of that directory, or `vtepd stop --cleanup`, knows what to remove (leftovers.ts). Cold.
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 
@@ -22,6 +22,8 @@ const networkSchema = z.object({
 })
 const schema = z.object({
   schema: z.literal(1),
+  /** The network namespace that the routes are in, as the kernel names it. */
+  netns: z.string(),
   sockets: z.array(z.string()),
   networks: z.record(z.string(), networkSchema),
 })
@@ -36,7 +38,7 @@ const NOTHING: NetworkTraces = { file: null, scope: [], lease: null }
 export class Traces {
   private readonly path: string
   private readonly warn: (line: string) => void
-  private known: z.infer<typeof schema> = { schema: 1, sockets: [], networks: {} }
+  private known: z.infer<typeof schema> = { schema: 1, netns: ownNetns(), sockets: [], networks: {} }
   private saved = ''
   private failing = false
 
@@ -54,6 +56,16 @@ export class Traces {
       const { code, message } = error as NodeJS.ErrnoException
       if (code !== 'ENOENT') this.warn(`${this.path}: ${code ? message : 'not as vtepd writes it'}: passed over`)
     }
+  }
+
+  /** Whether the routes are in another network namespace than ours. */
+  get isElsewhere(): boolean {
+    return this.known.netns !== ownNetns()
+  }
+
+  /** From now on they are in ours. */
+  settle(): void {
+    this.known = { ...this.known, netns: ownNetns() }
   }
 
   /** Paths of sockets beside the control socket. */
@@ -102,4 +114,8 @@ export class Traces {
       this.failing = true
     }
   }
+}
+
+function ownNetns(): string {
+  return readlinkSync('/proc/self/ns/net')
 }

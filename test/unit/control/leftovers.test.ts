@@ -31,6 +31,19 @@ test('traces are there for the next agent, and the file is not when there are no
   expect(existsSync(join(dir, 'traces.json'))).toBe(false)
 })
 
+test('routes in another network namespace are named, and stay written down', () => {
+  const dir = temporaryDir()
+  const path = join(dir, 'traces.json')
+  traces(dir).note('/red', { scope: ['10.42.0.0/16'] })
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/net:\[\d+\]/, 'net:[1]'))
+  const one = traces(dir)
+  const left = ['routes in 10.42.0.0/16: in another network namespace, where vtepd stop --cleanup removes them']
+  expect(removeFromHost(one, () => true)).toEqual(left)
+  expect(removeFromHost(traces(dir), () => true)).toEqual(left)
+  one.settle()
+  expect(one.isElsewhere).toBe(false)
+})
+
 test('a file that is not as vtepd writes it is named and passed over', () => {
   const dir = temporaryDir()
   const said: string[] = []
