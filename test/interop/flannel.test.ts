@@ -245,6 +245,14 @@ describeRoot('a flannel network', () => {
     expect(await networkOf(a.agent)).toMatchObject({ name: 'pods', device: null, interface: null, mtu: 1500 })
     expect(await routesOf(a.host)).toContain(direct)
     await reachEachOther(a, b)
+    // What cannot be is not half there.
+    await lab.configure({ Backend: { Type: 'wireguard' } })
+    await knows(a.agent, { [subnetOf(a.pod)]: 'refused' })
+    await until(
+      'no route',
+      () => routesOf(a.host),
+      (text) => !text.includes(subnetOf(b.pod)),
+    )
 
     await lab.configure({ Backend: { Type: 'udp' } })
     await mtu(1472)

@@ -19,6 +19,7 @@ const TEXTS: readonly [RegExp, StoreErrorKind, string][] = [
   [/database space exceeded/, 'refused', 'it has no space left and takes no writes (see `etcdctl alarm list`)'],
   [/no leader/, 'away', 'it has no leader'],
   [/[Dd]eadline exceeded/, 'away', 'no answer in time'],
+  [/Connection dropped/, 'away', 'connection lost'],
   [/ECONNREFUSED/, 'away', 'nobody listens there'],
   [/wrong version number/, 'away', 'it does not speak TLS: write http://'],
   [/disconnected before secure TLS/, 'away', 'it broke TLS off; write http:// if it speaks none'],

@@ -33,7 +33,8 @@ function verdict(lease: Lease, { fault, places, isPlaced }: Programmed): Verdict
   if (fault !== '') return ['refused', fault]
   const place = places.get(lease.key)
   if (place?.lease !== lease) return ['ignored', 'it has just changed, and is not in place yet']
-  if (place.fault !== null) return [lease.publicKey === null ? 'refused' : 'ignored', place.fault]
+  // What our configuration forbids verdict.ts has refused.
+  if (place.fault !== null) return ['ignored', place.fault]
   return place.peers.every(({ name }) => isPlaced(name)) ? ['programmed', null] : ['ignored', 'there is no room for it']
 }
 

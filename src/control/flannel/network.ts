@@ -250,6 +250,8 @@ export class Flannel {
     if (fault !== null) {
       this.say(fault)
       await this.become(null)
+      this.p.direct.clear(this.file.name)
+      this.direct = ''
       return
     }
     this.place(m, here)

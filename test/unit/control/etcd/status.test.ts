@@ -10,6 +10,7 @@ test.each([
     'nobody listens there',
   ],
   [{ code: 4, details: 'Deadline exceeded after 3.0s' }, 'away', 'no answer in time'],
+  [{ code: 14, details: 'Connection dropped' }, 'away', 'connection lost'],
   [{ code: 14, details: 'etcdserver: no leader' }, 'away', 'it has no leader'],
   [{ code: 11, details: 'etcdserver: mvcc: required revision has been compacted' }, 'compacted', 'compacted'],
   [{ code: 5, details: 'etcdserver: requested lease not found' }, 'missing', 'no such lease'],

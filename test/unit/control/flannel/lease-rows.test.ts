@@ -42,7 +42,7 @@ const place = (one: Lease, fault: string | null = null): [string, MemberPlace] =
 const about: Programmed = {
   network: 'pods',
   fault: '',
-  places: new Map([place(good!), place(keyless!, 'it has no PublicKey'), place(full!), place(lease(5))]),
+  places: new Map([place(good!), place(keyless!, 'it is not on our own link'), place(full!), place(lease(5))]),
   isPlaced: (name) => name === good!.key,
   expiries: new Map([[good!.key, 61_400]]),
   now: 1000,
@@ -58,7 +58,7 @@ test('each has its state, and a reason unless it is programmed', () => {
   expect(said).toEqual([
     ['10.42.1.0/24', 'programmed', undefined, null],
     ['10.42.2.0/24', 'programmed', undefined, 60],
-    ['10.42.3.0/24', 'refused', 'it has no PublicKey', null],
+    ['10.42.3.0/24', 'ignored', 'it is not on our own link', null],
     ['10.42.4.0/24', 'ignored', 'there is no room for it', null],
     ['10.42.5.0/24', 'ignored', 'it has just changed, and is not in place yet', null],
     [null, 'ignored', 'nonsense: no key of a lease', null],
@@ -87,5 +87,5 @@ test('for people: one line each', () => {
   expect(lines).toHaveLength(9)
   expect(lines[1]).toMatch(/^pods +10\.42\.1\.0\/24 +198\.18\.0\.1 +vxlan .* own, programmed$/)
   expect(lines[2]).toMatch(/1m 0s +programmed$/)
-  expect(lines[3]).toMatch(/refused: it has no PublicKey$/)
+  expect(lines[3]).toMatch(/ignored: it is not on our own link$/)
 })
