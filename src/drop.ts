@@ -45,6 +45,7 @@ const ROWS: readonly (readonly [string, string])[] = [
   ['answered-here', 'an ARP or ND question that was answered from our own table; see `suppressArp`'],
   ['storm-limit', 'more broadcast, multicast and unknown destinations from the device than `stormLimit` allows'],
   ['report-kept', 'an IGMP or MLD report that would keep listeners on this side from reporting (RFC 4541 §2.1.1)'],
+  ['ttl-expired', 'layer 3: a packet whose TTL or hop limit is used up (RFC 2003 §3.1)'],
 ]
 
 export const COUNT = ROWS.length
@@ -85,6 +86,7 @@ export const HANDSHAKE_LIMITED = FIRST - 32
 export const ANSWERED_HERE = FIRST - 33
 export const STORM_LIMIT = FIRST - 34
 export const REPORT_KEPT = FIRST - 35
+export const TTL_EXPIRED = FIRST - 36
 
 /** Position of a drop code in a counter row: 0 .. COUNT-1. */
 export function row(code: number): number {

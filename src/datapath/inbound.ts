@@ -361,6 +361,8 @@ export class Inbound {
     if (network.sourceCheck && source !== this.vtep) {
       if (source === drop.NONE || !this.p.vteps.isPair(this.vtep, source)) return drop.SOURCE_NOT_ALLOWED
     }
+    const hops = type === ethernet.IPV4 ? ipv4.ttl(bytes, packet) : ipv6.hopLimit(bytes, packet)
+    if (hops === 0) return drop.TTL_EXPIRED
     const outer = this.datagrams.tos[m]! & 3
     if (outer !== 0) {
       refused = combineEcn(bytes, packet, end, outer, type)

@@ -206,6 +206,7 @@ export class Outbound {
     // A train's packet length may exceed what its length field says; native has compared the headers with the device's word.
     const refused = v6 ? ipv6.check(bytes, packet, end) : ipv4.check(bytes, packet, end)
     if (refused !== 0) return this.refuse(refused, i)
+    if ((v6 ? ipv6.hopLimit(bytes, packet) : ipv4.ttl(bytes, packet)) === 0) return this.refuse(drop.TTL_EXPIRED, i)
     const vtep = v6
       ? network.routes.find6(
           ipv6.dstWord(bytes, packet, 0),

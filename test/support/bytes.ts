@@ -35,3 +35,10 @@ export function blank(size: number): Uint8Array {
 export function untouched(buf: Uint8Array, off: number, end: number, neighbour = 0xa5): boolean {
   return buf.every((byte, at) => (at >= off && at < end) || byte === neighbour)
 }
+
+/** A copy with a 0 there. */
+export function zeroed(bytes: Uint8Array, at: number): Uint8Array {
+  const copy = bytes.slice()
+  copy[at] = 0
+  return copy
+}

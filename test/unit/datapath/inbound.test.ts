@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { FDB_ENTRIES, RX_BYTES, RX_PACKETS, VTEP_RX_BYTES } from '../../../src/counters.ts'
 import { ANY, CIDRS } from '../../../src/overlay/networks.ts'
-import { hex, text } from '../../support/bytes.ts'
+import { hex, text, zeroed } from '../../support/bytes.ts'
 import { frames } from '../../support/packets.ts'
 import { far, Vtep, type VtepOptions, type Wire, words } from '../../support/vtep.ts'
 
@@ -395,6 +395,8 @@ describe('layer 3', () => {
     ['a cut packet', sealed(ours(frames.udp4).subarray(0, 40)), 'truncated'],
     ['a source behind nobody', sealed(ours(frames.neighbourSolicitation)), 'source-not-allowed'],
     ['a source behind somebody else', sealed(ours(frames.udp4), { from: OTHER }), 'source-not-allowed'],
+    ['a TTL that is used up', sealed(zeroed(ours(frames.udp4), 14 + 8)), 'ttl-expired'],
+    ['a hop limit that is used up', sealed(zeroed(ours(frames.udp6), 14 + 7)), 'ttl-expired'],
     ['CE on Not-ECT', sealed(ours(frames.tcp4), { tos: 3 }), 'ecn-ce-on-not-ect'],
   ])('refuses a frame with %s', (_title, wire, reason) => {
     const { v } = tunnel()

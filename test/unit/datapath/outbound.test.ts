@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { COPIES, FLOODED, IN_PACKETS, TX_BYTES, TX_PACKETS, VTEP_TX_BYTES } from '../../../src/counters.ts'
 import { finish, pseudo4, sum } from '../../../src/wire/checksum.ts'
-import { hex, text } from '../../support/bytes.ts'
+import { hex, text, zeroed } from '../../support/bytes.ts'
 import { frames, tooBig4 } from '../../support/packets.ts'
 import { far, type Keeper, SETTINGS, Vtep, type VtepOptions } from '../../support/vtep.ts'
 
@@ -359,6 +359,8 @@ describe('layer 3', () => {
     ['what is for all', to(255, 255, 255, 255), 'no-route', [ONE]],
     ['what is for a group', to(224, 0, 0, 251), 'no-route', [ONE]],
     ['no IP version', hex(`30${'00'.repeat(40)}`), 'not-ip', [ONE]],
+    ['a TTL that is used up', zeroed(frames.udp4.subarray(14), 8), 'ttl-expired', [REST]],
+    ['a hop limit that is used up', zeroed(frames.udp6.subarray(14), 7), 'ttl-expired', [REST]],
     ['a cut packet', frames.tcp4.subarray(14, 40), 'truncated', [ONE]],
     ['a cut header', frames.tcp4.subarray(14, 30), 'truncated', [ONE]],
     ['nothing but a version', hex('60'), 'truncated', [ONE]],
