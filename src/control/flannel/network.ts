@@ -29,6 +29,8 @@ const HEARD = 1000
 const AGAIN = 5000
 /** What a roll that waits is called in `undesired`. */
 const KEY = 'key'
+/** What a store that cannot be followed is called there. */
+const STORE = 'store'
 
 export interface FlannelsParts {
   readonly runtimeDir: string
@@ -92,10 +94,12 @@ export class Flannel {
     this.follower.on('claim', (key) => this.trace({ lease: this.leaseTrace(key) }))
     this.follower.on('trouble', (why, news) => {
       this.trouble = why
+      this.faults.note(STORE, file.name, 'followed', `${why}; what was known goes on`, Date.now())
       for (const one of news) parts.log.warn(`network ${file.name}: ${one}`)
     })
     this.follower.on('well', () => {
       this.trouble = ''
+      this.faults.clear(STORE)
       parts.log.info(`network ${file.name}: all is well with the store again`)
     })
     this.follower.start()
@@ -150,12 +154,13 @@ export class Flannel {
     for (const repair of this.env.check(Date.now())) this.p.repaired({ name, vni: this.network?.vni ?? 0 }, repair)
   }
 
-  /** Why the network is not there. While it is, the store may be away. */
+  /** Why the network is not there; or, when it is, what is wrong with its store. */
   undesired(): Undesired[] {
     const why = this.said || this.trouble || 'nothing was heard of the store yet'
     if (this.ready) this.faults.clear('network')
     else this.faults.note('network', this.file.name, 'joined', `not joined: ${why}`, Date.now())
-    return [...this.faults.list(), ...this.env.undesired()]
+    const faults = this.faults.list().filter(({ what }) => this.ready || what !== STORE)
+    return [...faults, ...this.env.undesired()]
   }
 
   async leases(): Promise<LeaseRow[]> {

@@ -1,4 +1,4 @@
-// A new key of a secure flannel network: said to the store first, and used only when the store has it.
+// One flannel network: a new key, said to the store first and used only when the store has it; a store that is away.
 import { EventEmitter } from 'node:events'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Config, FlannelConfig } from '../../../../src/control/config/model.ts'
@@ -78,4 +78,16 @@ describe('a new key', () => {
     await one.announce(config(KEY_C))
     expect(follower.keys).toEqual([])
   })
+})
+
+test('a store that is away is told of while the network goes on', () => {
+  follower.emit('trouble', 'the store does not answer', ['the store does not answer'])
+  expect(one.undesired()).toMatchObject([
+    { what: 'store', where: 'pods', want: 'followed', have: 'the store does not answer; what was known goes on' },
+  ])
+  one.ready = false
+  expect(one.undesired()).toMatchObject([{ what: 'network', have: 'not joined: the store does not answer' }])
+  one.ready = true
+  follower.emit('well')
+  expect(one.undesired()).toEqual([])
 })
