@@ -6,7 +6,7 @@ import { type LabAgent, startAgent } from '../../src/lab/agent.ts'
 import { makeKeys } from '../../src/lab/keys.ts'
 import type { Host } from '../../src/lab/lab.ts'
 import { FlannelLab, KernelMember, knows, leasesOf, stream } from '../support/flannel-lab.ts'
-import { drops, networkOf, reaches, status, until } from '../support/overlay.ts'
+import { drops, networkOf, reaches, status, until, untilReaches } from '../support/overlay.ts'
 import { describeRoot } from '../support/root.ts'
 import { transferTcp } from '../support/transfer.ts'
 
@@ -204,9 +204,11 @@ describeRoot('a flannel network', () => {
     const told = async () => (await lab.leases())[subnetOf(b.pod).replace('/', '-')]!['BackendData']
     await b.host.run(['wg', 'set', wan, 'private-key', fresh.file])
     expect(await told()).toMatchObject({ PublicKey: fresh.publicKey, Port: 51820 })
+    expect(await flow.lost()).toBe(0)
+    // What is on its way to the old port is lost.
     await b.host.run(['wg', 'set', wan, 'listen-port', '51999'])
     await until('the port', told, (data) => (data as { Port: number }).Port === 51999)
-    expect(await flow.lost()).toBe(0)
+    await untilReaches(a.host, b.pod)
   })
 
   it('goes by routes, tunnels and bare IP as the store says, and by the tunnel where a gateway is between', async () => {

@@ -82,7 +82,7 @@ export class Watch {
     stream.on('error', over)
     stream.on('end', () => over(new StoreError('away', `${link.endpoint}: the watch ended`)))
     stream.on('data', (answer: Answer) => {
-      if (isOurs()) this.heard(link, answer)
+      if (isOurs()) this.heard(link, stream, answer)
     })
     const { key, prefix } = this.range
     stream.write({
@@ -97,7 +97,7 @@ export class Watch {
     this.timer = setTimeout(() => this.fail(link, late), this.links.callMs)
   }
 
-  private heard(link: Link, answer: Answer): void {
+  private heard(link: Link, stream: Duplex, answer: Answer): void {
     if (answer.canceled) {
       if (answer.compact_revision !== '0') {
         this.close()
@@ -108,16 +108,8 @@ export class Watch {
       return
     }
     if (answer.created) {
-      // A store that was put back to what it was once: what we know of it is of another time.
-      if (Number(answer.header.revision) < this.next - 1) {
-        this.close()
-        this.events.compacted()
-        return
-      }
-      clearTimeout(this.timer ?? undefined)
-      this.timer = null
-      this.pauseMs = FIRST_PAUSE_MS
-      this.events.established()
+      if (Number(answer.header.revision) < this.next - 1) void this.ask(link, stream)
+      else this.establish()
       return
     }
     const events = answer.events.map(eventOf)
@@ -126,6 +118,32 @@ export class Watch {
     if (revision < this.next - 1) return
     this.next = revision + 1
     this.events.changed(events, revision)
+  }
+
+  private establish(): void {
+    clearTimeout(this.timer ?? undefined)
+    this.timer = null
+    this.pauseMs = FIRST_PAUSE_MS
+    this.events.established()
+  }
+
+  // The server knows less than we: it has just come back, and is behind the others, whom a read asks too; or the store was put back
+  // to what it was once, and what we know of it is of another time.
+  private async ask(link: Link, stream: Duplex): Promise<void> {
+    const isOurs = (): boolean => this.current?.stream === stream
+    try {
+      const read = { key: Buffer.from(this.range.key), count_only: true }
+      const { header } = await link.call<Pick<Answer, 'header'>>('KV', 'range', read)
+      if (!isOurs()) return
+      if (Number(header.revision) >= this.next - 1) {
+        this.establish()
+        return
+      }
+      this.close()
+      this.events.compacted()
+    } catch (error) {
+      if (isOurs()) this.fail(link, storeErrorOf(error, link.endpoint))
+    }
   }
 
   // `error`: null when another has seen it first.
