@@ -8,20 +8,15 @@ namespace vtepd {
 
 namespace {
 
-int family_of(const Napi::Value &v) { return as_int(v) == 4 ? AF_INET : AF_INET6; }
+bool is_family(const Napi::Value &v) { return is_int(v, 4, 6) && as_int(v) != 5; }
 
-Napi::Value copied(Napi::Env env, const uint8_t *data, size_t size) {
-  Napi::Uint8Array a = Napi::Uint8Array::New(env, size);
-  if (size > 0) memcpy(a.Data(), data, size);
-  return a;
-}
+int family_of(const Napi::Value &v) { return as_int(v) == 4 ? AF_INET : AF_INET6; }
 
 Napi::Value flow_list(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
-  bool is_family = is_int(info[0], 4, 6) && as_int(info[0]) != 5;
   bool are_ports =
       info[2].IsTypedArray() && info[2].As<Napi::TypedArray>().TypedArrayType() == napi_uint16_array;
-  if (!is_family || !is_int(info[1], 0, 255) || !are_ports) {
+  if (!is_family(info[0]) || !is_int(info[1], 0, 255) || !are_ports) {
     return misuse(env, "flowList(4 or 6, protocol, ports)");
   }
   auto ports = info[2].As<Napi::Uint16Array>();
@@ -36,12 +31,12 @@ Napi::Value flow_list(const Napi::CallbackInfo &info) {
   for (uint32_t i = 0; i < found.size(); i++) {
     const Flow &f = found[i];
     Napi::Object o = Napi::Object::New(env);
-    o.Set("destination", copied(env, f.destination, size));
-    o.Set("answerer", copied(env, f.answerer, size));
+    o.Set("destination", bytes(env, f.destination, size));
+    o.Set("answerer", bytes(env, f.answerer, size));
     o.Set("answererPort", f.answerer_port);
     o.Set("port", f.port);
     o.Set("isMapped", f.is_mapped);
-    o.Set("handle", copied(env, f.handle.data(), f.handle.size()));
+    o.Set("handle", bytes(env, f.handle.data(), f.handle.size()));
     list.Set(i, o);
   }
   return list;
@@ -49,10 +44,9 @@ Napi::Value flow_list(const Napi::CallbackInfo &info) {
 
 Napi::Value flow_forget(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
-  bool is_family = is_int(info[0], 4, 6) && as_int(info[0]) != 5;
   bool is_handle =
       info[1].IsTypedArray() && info[1].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
-  if (!is_family || !is_handle) return misuse(env, "flowForget(4 or 6, handle)");
+  if (!is_family(info[0]) || !is_handle) return misuse(env, "flowForget(4 or 6, handle)");
   auto handle = info[1].As<Napi::Uint8Array>();
   Netlink netlink;
   int e = netlink.open(NETLINK_NETFILTER);

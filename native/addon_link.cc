@@ -37,12 +37,6 @@ Napi::Value answer(Napi::Env env, int e, const char *syscall, const Netlink &net
   return e < 0 ? throw_errno(env, e, syscall, netlink.message()) : env.Undefined();
 }
 
-Napi::Value bytes(Napi::Env env, const uint8_t *data, size_t size) {
-  Napi::Uint8Array a = Napi::Uint8Array::New(env, size);
-  if (size > 0) memcpy(a.Data(), data, size);
-  return a;
-}
-
 Napi::Object link_object(Napi::Env env, const LinkInfo &link) {
   Napi::Object o = Napi::Object::New(env);
   o.Set("index", link.index);

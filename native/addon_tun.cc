@@ -48,13 +48,7 @@ Napi::Value tun_open_js(const Napi::CallbackInfo &info) {
   o.Set("udp", device.udp);
   o.Set("tsoError", device.tso_error);
   o.Set("usoError", device.uso_error);
-  if (device.has_mac) {
-    Napi::Uint8Array a = Napi::Uint8Array::New(env, sizeof device.mac);
-    memcpy(a.Data(), device.mac, sizeof device.mac);
-    o.Set("mac", a);
-  } else {
-    o.Set("mac", env.Null());
-  }
+  o.Set("mac", device.has_mac ? bytes(env, device.mac, sizeof device.mac) : env.Null());
   return o;
 }
 

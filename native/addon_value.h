@@ -43,6 +43,13 @@ inline const uint8_t *as_bytes(const Napi::Value &v, size_t size) {
   return v.As<Napi::Uint8Array>().Data();
 }
 
+/// A Uint8Array with a copy of these bytes.
+inline Napi::Value bytes(Napi::Env env, const uint8_t *data, size_t size) {
+  Napi::Uint8Array a = Napi::Uint8Array::New(env, size);
+  if (size > 0) memcpy(a.Data(), data, size);
+  return a;
+}
+
 /// A string without NUL bytes, or null/undefined for "none". `c_str` borrows from the object.
 class OptionalText {
  public:

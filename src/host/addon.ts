@@ -111,7 +111,6 @@ export interface AddressRow {
   flags: number
 }
 
-/** An IP neighbour, or a station behind a port of a bridge. */
 /** A flow that connection tracking knows. */
 export interface FlowRow {
   /** Of its first packet, as it came. */
@@ -127,6 +126,7 @@ export interface FlowRow {
   handle: Uint8Array
 }
 
+/** An IP neighbour, or a station behind a port of a bridge. */
 export interface NeighbourRow {
   /** Of the device, or of the port. */
   index: number

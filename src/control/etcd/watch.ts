@@ -99,12 +99,8 @@ export class Watch {
 
   private heard(link: Link, stream: Duplex, answer: Answer): void {
     if (answer.canceled) {
-      if (answer.compact_revision !== '0') {
-        this.close()
-        this.events.compacted()
-        return
-      }
-      this.fail(link, storeErrorOf({ message: answer.cancel_reason || 'the watch was cancelled' }, link.endpoint))
+      if (answer.compact_revision !== '0') this.end()
+      else this.fail(link, storeErrorOf({ message: answer.cancel_reason || 'the watch was cancelled' }, link.endpoint))
       return
     }
     if (answer.created) {
@@ -118,6 +114,11 @@ export class Watch {
     if (revision < this.next - 1) return
     this.next = revision + 1
     this.events.changed(events, revision)
+  }
+
+  private end(): void {
+    this.close()
+    this.events.compacted()
   }
 
   private establish(): void {
@@ -135,12 +136,8 @@ export class Watch {
       const read = { key: Buffer.from(this.range.key), count_only: true }
       const { header } = await link.call<Pick<Answer, 'header'>>('KV', 'range', read)
       if (!isOurs()) return
-      if (Number(header.revision) >= this.next - 1) {
-        this.establish()
-        return
-      }
-      this.close()
-      this.events.compacted()
+      if (Number(header.revision) >= this.next - 1) this.establish()
+      else this.end()
     } catch (error) {
       if (isOurs()) this.fail(link, storeErrorOf(error, link.endpoint))
     }
@@ -152,8 +149,7 @@ export class Watch {
     this.leave()
     if (error && link && (error.kind === 'away' || link.isShut)) this.links.drop(link)
     if (error?.kind === 'compacted') {
-      this.isClosed = true
-      this.events.compacted()
+      this.end()
       return
     }
     this.events.broken(error ?? new StoreError('away', `${link?.endpoint}: connection lost`))

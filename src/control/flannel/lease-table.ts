@@ -127,10 +127,13 @@ export class LeaseTable {
     for (const row of [...this.byKey.values()]) {
       const { key, lease } = row
       this.changed.add(key)
-      if (lease === null || key === own) this.byKey.delete(key)
-      else this.byKey.set(key, { ...row, createRevision: YOUNGEST, modRevision: 0, isOrphan: true })
-      if (lease === null || key === own) continue
-      this.orphans.set(addressOf(lease), [...(this.orphans.get(addressOf(lease)) ?? []), key])
+      if (lease === null || key === own) {
+        this.byKey.delete(key)
+        continue
+      }
+      this.byKey.set(key, { ...row, createRevision: YOUNGEST, modRevision: 0, isOrphan: true })
+      const address = addressOf(lease)
+      this.orphans.set(address, [...(this.orphans.get(address) ?? []), key])
     }
   }
 
