@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { FDB_ENTRIES, RX_BYTES, RX_PACKETS, VTEP_RX_BYTES } from '../../../src/counters.ts'
 import { ANY, CIDRS } from '../../../src/overlay/networks.ts'
 import { hex, text, zeroed } from '../../support/bytes.ts'
+import { holds } from '../../support/law.ts'
 import { frames } from '../../support/packets.ts'
 import { far, Vtep, type VtepOptions, type Wire, words } from '../../support/vtep.ts'
 
@@ -30,11 +31,6 @@ function said(frame: Uint8Array, mac: string): Uint8Array {
   const copy = frame.slice()
   copy.set(hex(mac), 6)
   return copy
-}
-
-const holds = (v: Vtep): void => {
-  const [given, told] = v.law()
-  expect(given).toBe(told)
 }
 
 describe('decapsulation', () => {
